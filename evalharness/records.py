@@ -145,6 +145,8 @@ class Response:
     ``loglikelihood`` is the natural logarithm of the continuation's probability, summed over its
     tokens; ``token_logprobs`` are its parts. ``scores`` are a classifier's, each in [0, 1].
     ``recorded`` holds a verdict that came with a recorded output (the replay adapter).
+    ``blocked_by`` says whose filter stopped an answer with the reason ``content_filter``; None is
+    the provider's own.
     """
 
     text: str = ""
@@ -156,11 +158,12 @@ class Response:
     finish_reason: FinishReason = "stop"
     input_tokens: int | None = None
     output_tokens: int | None = None
+    blocked_by: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """As JSON without the fields that hold their default, so that a journal stays small."""
         out: dict[str, Any] = {"text": self.text} if self.text else {}
-        for name in ("loglikelihood", "input_tokens", "output_tokens"):
+        for name in ("loglikelihood", "input_tokens", "output_tokens", "blocked_by"):
             if (value := getattr(self, name)) is not None:
                 out[name] = value
         for name in ("token_logprobs", "embedding"):
@@ -187,13 +190,14 @@ class Failure:
     """Why no response came: ``errored`` (tried and failed) or ``not_run`` (cannot be tried).
 
     ``reason`` is a sentence without secrets. ``retryable`` says whether another try may help,
-    ``retry_after`` when (seconds).
+    ``retry_after`` when (seconds), ``throttled`` that the server asks to be asked less often.
     """
 
     reason: str
     outcome: Literal["errored", "not_run"] = "errored"
     retryable: bool = False
     retry_after: float | None = None
+    throttled: bool = False
 
 
 @dataclass(frozen=True, slots=True)

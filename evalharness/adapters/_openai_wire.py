@@ -25,6 +25,8 @@ LONGEST_RETRY_AFTER = 300.0
 
 _RETRYABLE = frozenset((408, 409, 425, 429))
 _FINAL = frozenset((501, 505))
+#: Too many requests, or no room for more at the moment (529: Anthropic's).
+_THROTTLED = frozenset((429, 503, 529))
 #: How services say that their own filter stopped a request, in `code`, `type` or `innererror.code`.
 _FILTER_CODES = frozenset(
     ("content_filter", "content_policy_violation", "responsibleaipolicyviolation",
@@ -117,6 +119,7 @@ def read_fault(reply: Reply, redact: Redact, key_hint: str) -> Response | Failur
         f"the server answered {reason}",
         retryable=retryable,
         retry_after=retry_after(reply.headers) if retryable else None,
+        throttled=status in _THROTTLED,
     )
 
 

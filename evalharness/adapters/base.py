@@ -75,13 +75,16 @@ class Capabilities:
         batch_size: how many requests one call takes. 1: the engine keeps ``concurrency`` calls in
             flight (an API). More: it packs fixed batches of at most this many, sorted by length,
             and makes one call at a time (a local model).
-        concurrency: calls in flight when ``batch_size`` is 1.
+        concurrency: calls in flight at most when ``batch_size`` is 1; the engine may keep fewer.
+        endpoint: what stands behind several models and is limited as one (a digest of the
+            address): roles with the same one share their places. None: nothing else does.
     """
 
     kinds: frozenset[RequestKind]
     languages: frozenset[str] | None = None
     batch_size: int = 1
     concurrency: int = 1
+    endpoint: str | None = None
 
 
 @runtime_checkable

@@ -89,7 +89,11 @@ class OpenAIAdapter:
         kinds: set[RequestKind] = {"generate"}
         if options.loglikelihood == "auto":
             kinds.add("loglikelihood")
-        self.capabilities = Capabilities(frozenset(kinds), concurrency=options.concurrency)
+        self.capabilities = Capabilities(
+            frozenset(kinds),
+            concurrency=options.concurrency,
+            endpoint=self.identity.extra["endpoint"],
+        )
 
     def __repr__(self) -> str:
         return f"OpenAIAdapter(model={self._options.model!r}, api={self._options.api!r})"

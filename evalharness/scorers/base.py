@@ -36,9 +36,10 @@ class Scorer(Protocol):
 
 
 def first_look(response: Response) -> Outcome | None:
-    """The outcomes that need no scorer: blocked by the provider, or nothing came back."""
+    """The outcomes that need no scorer: blocked by a filter, or nothing came back."""
     if response.finish_reason == "content_filter":
-        return Outcome(OutcomeKind.BLOCKED, reason="blocked by the provider's content filter")
+        whose = response.blocked_by or "the provider's content filter"
+        return Outcome(OutcomeKind.BLOCKED, reason=f"blocked by {whose}")
     if not response.text.strip():
         return Outcome(OutcomeKind.EMPTY, reason="the answer was empty")
     return None
