@@ -72,6 +72,12 @@ class Run:
         return read_samples(self._directory.samples)
 
     @property
+    def stopped(self) -> str | None:
+        """Why a budget or an outage ended the run early; the same call resumes it then."""
+        reason: str | None = self.info.get("stopped")
+        return reason
+
+    @property
     def exit_code(self) -> int:
         """0, or 3 when something that was planned was not measured."""
         return pipeline.exit_code(self.scorecard)
@@ -91,6 +97,7 @@ def run(
     fresh: bool = False,
     retry_errored: bool = False,
     reuse: str | Path | None = None,
+    cache: str | Path | None = None,
     observer: pipeline.Observer | None = None,
 ) -> Run:
     """Plan, execute, score, aggregate and report. The same call resumes an interrupted run.
@@ -105,6 +112,7 @@ def run(
         retry_errored: try the failed requests of an earlier run again.
         reuse: a finished run (of another limit or task list, say) whose answers to the same
             requests by the same models are taken over.
+        cache: a folder of answers kept over runs: greedy ones are looked up and kept there.
 
     Raises:
         EvalHarnessError: configuration, data or models are not as they should be.
@@ -113,16 +121,19 @@ def run(
     loaded, models = _with_objects(config, overrides)
     prepared = pipeline.prepare(loaded, models)
     with _claimed(Path(out), prepared.plan, fresh) as directory:
-        if directory.is_finished and not retry_errored:
+        if directory.is_complete and not retry_errored:
             if observer is not None:
                 observer.stage("finished")
             return Run(directory.path)
         pipeline.execute_run(
             prepared,
             directory,
-            retry_errored=retry_errored,
-            reuse=None if reuse is None else RunDirectory.existing(Path(reuse)),
-            observer=observer,
+            pipeline.Sources(
+                retry_errored=retry_errored,
+                reuse=None if reuse is None else RunDirectory.existing(Path(reuse)),
+                cache=None if cache is None else Path(cache),
+            ),
+            observer,
         )
         pipeline.finish_run(directory, observer)
     return Run(directory.path)
@@ -178,7 +189,7 @@ def _claimed(out: Path, plan: Plan, fresh: bool) -> Iterator[RunDirectory]:
         if fresh and number == 1 and directory.run_json.is_file():
             continue
         with directory.locked():
-            if fresh and directory.is_finished:
+            if fresh and directory.is_complete:
                 continue
             directory.check_belongs(plan.measurement)
             yield directory

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -15,7 +16,7 @@ from evalharness.errors import ConfigError
 from evalharness.tasks import library
 from evalharness.tasks.definition import ComponentRef, DecodingDefinition, MethodName
 
-__all__ = ["Loaded", "RunConfig", "TaskEntry", "load_config"]
+__all__ = ["Loaded", "Price", "Prices", "RunConfig", "TaskEntry", "load_config"]
 
 ModelSpec = str | dict[str, Any]
 
@@ -60,6 +61,26 @@ class TaskEntry(_Config):
         return ComponentRef.parse(value, "scorer")
 
 
+class Price(_Config):
+    """What a million tokens cost: those sent, and those that come back."""
+
+    input: float = Field(ge=0)
+    output: float = Field(ge=0)
+
+
+class Prices(_Config):
+    """A price table; its version is recorded with every sum that is made from it."""
+
+    version: str = Field(min_length=1, description="a date, say: prices change")
+    currency: str = Field(default="USD", min_length=1, max_length=12)
+    models: dict[str, Price] = Field(description="model, as the configuration names it -> price")
+
+    @field_validator("version", mode="before")
+    @classmethod
+    def _date(cls, value: Any) -> Any:
+        return value.isoformat() if isinstance(value, date) else value
+
+
 class RunConfig(_Config):
     """What to measure (the first group) and how to get there (the second).
 
@@ -80,7 +101,18 @@ class RunConfig(_Config):
 
     data_root: str | None = Field(default=None, description="folder with the tasks' mirror files")
     durability: Literal["normal", "full"] = "normal"
-    retries: int = Field(default=4, ge=0, le=100, description="further tries of a failed call")
+    retries: int = Field(default=8, ge=0, le=100, description="further tries of a failed call")
+    retry_seconds: float = Field(
+        default=600, ge=0, description="after which a call that failed is not tried again"
+    )
+    max_outage: float | None = Field(
+        default=300, gt=0, description="seconds without an answer that end the run; null: never"
+    )
+    max_requests: int | None = Field(default=None, ge=1, description="tries, of all models")
+    max_tokens: int | None = Field(default=None, ge=1, description="sent and received")
+    max_cost: float | None = Field(default=None, gt=0, description="in the currency of prices")
+    max_minutes: float | None = Field(default=None, gt=0, description="of all sessions together")
+    prices: Prices | None = Field(default=None, description="a table, or a YAML file that holds it")
     report_samples: int = Field(default=3, ge=0, le=100, description="items shown a task")
 
     @property
@@ -137,6 +169,11 @@ def load_config(source: Mapping[str, Any] | str | Path, overrides: Sequence[str]
         base_dir = Path.cwd() if bundled else path.resolve().parent
     for override in overrides:
         _apply(file.data, override)
+    if isinstance(file.data, dict) and isinstance(file.data.get("prices"), str):
+        # the table itself goes into the record: a file may change
+        table = yamlfile.read(base_dir / Path(file.data["prices"]).expanduser(), ConfigError)
+        yamlfile.validate(Prices, table, ConfigError)
+        file.data["prices"] = table.data
     return Loaded(yamlfile.validate(RunConfig, file, ConfigError), base_dir)
 
 

@@ -7,10 +7,10 @@ that is there already is not done again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,9 +19,11 @@ from pydantic import ValidationError
 import evalharness
 from evalharness.adapters import registry as adapter_registry
 from evalharness.adapters.base import Adapter
-from evalharness.config import Loaded
-from evalharness.engine.execute import Executor, SampleResult
-from evalharness.engine.lanes import Lane, Writer
+from evalharness.config import Loaded, RunConfig
+from evalharness.engine.budget import Allowance, Used, check_prices
+from evalharness.engine.drive import Means, Watch, drive
+from evalharness.engine.execute import SampleResult
+from evalharness.engine.lanes import Retries
 from evalharness.engine.plan import Plan, make_plan, suite_folders
 from evalharness.errors import MissingExtraError, RunCorruptError, RunError, UnavailableError
 from evalharness.records import Role
@@ -29,17 +31,17 @@ from evalharness.scorecard.aggregate import build_scorecard
 from evalharness.scorecard.model import INSUFFICIENT, Scorecard
 from evalharness.scorers import registry as scorer_registry
 from evalharness.scorers.base import Scorer
+from evalharness.store.cache import ResponseCache
 from evalharness.store.directory import FORMAT_VERSION, RunDirectory
 from evalharness.store.journal import Entry, Journal
-from evalharness.store.samples import SamplesWriter, rows_of
-from evalharness.store.summary import Session, add_deviations, versions
+from evalharness.store.summary import Session, add_deviations, earlier_seconds, versions
 from evalharness.tasks.library import Library
 from evalharness.tasks.planned import PlannedTask
 
 __all__ = [
-    "ROLES", "Observer", "Prepared", "drive", "execute_run", "exit_code", "finish_run",
-    "load_scorecard", "prepare", "run_to_end", "scorecard_of", "scorer_of", "session",
-    "tasks_of", "versions",
+    "ROLES", "Observer", "Prepared", "Sources", "execute_run", "exit_code", "finish_run",
+    "load_scorecard", "means_of", "prepare", "run_to_end", "scorecard_of", "scorer_of", "session",
+    "tasks_of", "versions", "watching",
 ]  # fmt: skip
 
 ROLES: tuple[Role, ...] = ("target", "judge", "classifier")
@@ -48,7 +50,7 @@ ROLES: tuple[Role, ...] = ("target", "judge", "classifier")
 class Observer(Protocol):
     """Who watches a run: the progress display."""
 
-    def planned(self, plan: Plan, directory: RunDirectory, resumed: int) -> None: ...
+    def planned(self, plan: Plan, directory: RunDirectory, resumed: int, retried: int) -> None: ...
     def response(self, entry: Entry) -> None: ...
     def result(self, result: SampleResult) -> None: ...
     def stage(self, name: str) -> None: ...
@@ -91,6 +93,9 @@ def prepare(
             if role == "target":
                 raise
             unavailable[role] = str(fault)
+    check_prices(
+        loaded.config, {role: adapter.identity.model for role, adapter in adapters.items()}
+    )
     return Prepared(
         loaded, make_plan(loaded, library, adapters, unavailable), adapters, unavailable
     )
@@ -116,6 +121,7 @@ def run_json(prepared: Prepared, run_id: str) -> dict[str, Any]:
         "headlines": {name: list(entries) for name, entries in plan.headlines.items()},
         "versions": versions(),
         "deviations": [],
+        "stopped": None,
         "policy": None,
     }
 
@@ -131,12 +137,25 @@ def scorer_of(task: PlannedTask) -> Scorer:
     return scorer_registry.create(ref.name, ref.options, f"task {task.name}: scorer")
 
 
+@dataclass(frozen=True)
+class Sources:
+    """Where answers may come from beside the models.
+
+    Args:
+        retry_errored: forget the failures of earlier sessions, so that they are tried again.
+        reuse: a finished run whose answers to the same requests are taken over.
+        cache: the folder of answers kept over runs.
+    """
+
+    retry_errored: bool = False
+    reuse: RunDirectory | None = None
+    cache: Path | None = None
+
+
 def execute_run(
     prepared: Prepared,
     directory: RunDirectory,
-    *,
-    retry_errored: bool = False,
-    reuse: RunDirectory | None = None,
+    sources: Sources | None = None,
     observer: Observer | None = None,
 ) -> None:
     """Plan into the journal, ask, score, and write samples.parquet. Resumes by itself.
@@ -145,28 +164,33 @@ def execute_run(
         RunConflictError: the folder belongs to another measurement; nothing was changed.
         KeyboardInterrupt: interrupted; what was answered is kept.
     """
+    sources = sources or Sources()
     directory.check_belongs(prepared.plan.measurement)
     with ExitStack() as stack:
-        reused = None
-        if reuse is not None:
-            reuse.require_finished()
-            reused = stack.enter_context(closing(Journal(reuse.journal, sealed=True)))
+        reuse = cache = None
+        if sources.reuse is not None:
+            sources.reuse.require_finished()
+            reuse = stack.enter_context(closing(Journal(sources.reuse.journal, sealed=True)))
+        if sources.cache is not None:
+            cache = stack.enter_context(closing(ResponseCache(sources.cache)))
         directory.path.mkdir(parents=True, exist_ok=True)
         directory.manifest.unlink(missing_ok=True)
         if not directory.run_json.exists():
             directory.write_json(directory.run_json, run_json(prepared, directory.path.name))
-        journal = Journal(directory.journal, full=prepared.loaded.config.durability == "full")
+        config = prepared.loaded.config
+        journal = Journal(directory.journal, full=config.durability == "full")
         stack.callback(journal.close)
         if not journal.has_plan():
             names = [task.name for task in prepared.plan.tasks]
             journal.write_plan((name, prepared.plan.samples[name]()) for name in names)
-        if retry_errored:
-            journal.forget_errored()
+        retried = journal.forget_errored() if sources.retry_errored else 0
         add_deviations(directory, _planned_deviations(prepared, journal))
         if observer is not None:
-            observer.planned(prepared.plan, directory, journal.count())
+            observer.planned(prepared.plan, directory, journal.count(), retried)
+        means = means_of(config, prepared.adapters, directory, journal)
+        means = replace(means, reuse=reuse, cache=cache)
         with session(directory, prepared.adapters) as counted:
-            run_to_end(_execute(prepared, directory, journal, counted, observer, reused))
+            run_to_end(_execute(prepared, directory, journal, counted, means, observer))
         journal.seal()
 
 
@@ -194,7 +218,7 @@ def session(directory: RunDirectory, adapters: Mapping[Role, Adapter]) -> Iterat
     close()
 
 
-def run_to_end(work: Coroutine[Any, Any, None]) -> None:
+def run_to_end(work: Coroutine[Any, Any, object]) -> None:
     """Run a coroutine, in a thread of its own where a notebook's event loop is running.
 
     Raises:
@@ -205,7 +229,7 @@ def run_to_end(work: Coroutine[Any, Any, None]) -> None:
     except RuntimeError:
         asyncio.run(work)
         return
-    started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Task[None]]] = Future()
+    started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Task[object]]] = Future()
 
     async def cancellable() -> None:
         task = asyncio.ensure_future(work)
@@ -230,95 +254,60 @@ async def _execute(
     directory: RunDirectory,
     journal: Journal,
     counted: Session,
+    means: Means,
     observer: Observer | None,
-    reuse: Journal | None,
 ) -> None:
-    def watched(count: Callable[[Entry], None]) -> Callable[[Entry], None]:
-        def on_entry(entry: Entry) -> None:
-            count(entry)
-            if observer is not None:
-                observer.response(entry)
-
-        return on_entry
-
     try:
-        await drive(
+        driven = await drive(
             journal,
             [(task, scorer_of(task)) for task in prepared.plan.tasks],
-            prepared.adapters,
             directory.samples,
             seed=prepared.loaded.config.seed,
             identities=prepared.plan.identities,
-            retries=prepared.loaded.config.retries,
-            on_result=observer.result if observer is not None else None,
-            on_response=watched(counted.asked),
-            on_replayed=watched(counted.replayed),
-            reuse=reuse,
+            means=means,
+            watch=watching(counted, observer),
         )
     except asyncio.CancelledError:
         if observer is not None:
             observer.stage("stopping")
         raise
+    counted.ended(driven.stopped, driven.to_json())
 
 
-async def drive(
-    journal: Journal,
-    tasks: Sequence[tuple[PlannedTask, Scorer]],
+def watching(counted: Session, observer: Observer | None = None) -> Watch:
+    """Tell the session's counter, and whoever looks on."""
+    if observer is None:
+        return Watch(on_response=counted.asked, on_replayed=counted.replayed)
+
+    def both(count: Callable[[Entry], None]) -> Callable[[Entry], None]:
+        def on_entry(entry: Entry) -> None:
+            count(entry)
+            observer.response(entry)
+
+        return on_entry
+
+    return Watch(observer.result, both(counted.asked), both(counted.replayed))
+
+
+def means_of(
+    config: RunConfig,
     adapters: Mapping[Role, Adapter],
-    samples: Path,
-    *,
-    seed: int,
-    identities: Mapping[Role, Mapping[str, Any]],
-    retries: int = 0,
-    on_result: Callable[[SampleResult], None] | None = None,
-    on_response: Callable[[Entry], None] | None = None,
-    on_replayed: Callable[[Entry], None] | None = None,
-    reuse: Journal | None = None,
-) -> None:
-    """Drive every planned sample through the journal and write samples.parquet.
-
-    Args:
-        adapters: the models that may be asked; without one for a role, only the journal answers.
-    """
-    writer = Writer(journal)
-    lanes = {role: Lane(role, a, writer, retries, on_response) for role, a in adapters.items()}
-    executor = Executor(
-        journal,
-        lanes,
-        seed=seed,
-        identities=identities,
-        on_result=on_result,
-        on_replayed=on_replayed,
-        reuse=reuse,
+    directory: RunDirectory,
+    journal: Journal,
+) -> Means:
+    """What a configuration allows, less what the run's earlier sessions used."""
+    allowance = Allowance.of(config)
+    used = {}
+    if allowance.is_limited or allowance.prices is not None:
+        used = {role: Used(*counts) for role, counts in journal.used().items()}
+    return Means(
+        adapters=adapters,
+        retries=Retries(config.retries, config.retry_seconds),
+        allowance=allowance,
+        max_outage=config.max_outage,
+        used=used,
+        seconds=earlier_seconds(directory),
     )
-    try:
-        await _write_samples(executor, tasks, samples)
-    finally:
-        await writer.close()
-        for adapter in adapters.values():
-            if (close := getattr(adapter, "aclose", None)) is not None:
-                await close()
-
-
-async def _write_samples(
-    executor: Executor, tasks: Sequence[tuple[PlannedTask, Scorer]], path: Path
-) -> None:
-    scores = (score for _, scorer in tasks for score in scorer.scores)
-    with SamplesWriter(path, scores) as table:
-        async for window in executor.run(tasks):
-            rows = [
-                row
-                for result in window
-                for row in rows_of(
-                    task=result.task.name,
-                    dimension=result.task.dimension,
-                    epoch=result.epoch,
-                    sample=result.sample,
-                    outcomes=result.outcomes,
-                    entries=result.entries,
-                )
-            ]
-            table.write(rows)
 
 
 def _planned_deviations(prepared: Prepared, journal: Journal) -> list[str]:

@@ -19,19 +19,23 @@ from evalharness import pipeline
 from evalharness.adapters import registry as adapter_registry
 from evalharness.adapters.base import Adapter
 from evalharness.config import Loaded, RunConfig, TaskEntry, load_config
+from evalharness.engine.drive import drive
 from evalharness.engine.plan import measurement_of, scoring_parts
 from evalharness.errors import AdapterError, ConfigError, DataError, MissingExtraError
 from evalharness.records import Role, digest
 from evalharness.scorecard.model import Scorecard
 from evalharness.store.directory import RunDirectory
 from evalharness.store.journal import Journal
-from evalharness.store.summary import SESSION_PREFIX
+from evalharness.store.summary import SESSION_PREFIX, Session
 from evalharness.tasks.planned import PlannedTask
 
 __all__ = ["rescore"]
 
 #: What may change without asking the target anything.
 _CHANGEABLE = frozenset({"judge", "classifier", "floor", "level", "tasks"})
+
+#: Of the run that is scored; what it used stands in the copied journal.
+_BUDGETS = ("max_requests", "max_tokens", "max_cost", "max_minutes")
 
 _SCORING_ROLES: tuple[Role, ...] = ("judge", "classifier")
 
@@ -58,7 +62,7 @@ def rescore(directory: RunDirectory, overrides: Sequence[str]) -> tuple[RunDirec
                 "for instance --set classifier.checkpoint=unbiased or --set level=0.9"
             )
         target = RunDirectory(directory.path / "scores" / change.measurement[:12])
-        if target.is_finished:
+        if target.is_complete:
             target.check_belongs(change.measurement)
             return target, pipeline.load_scorecard(target)
         return target, _score(directory, target, run, change)
@@ -172,21 +176,24 @@ def _score(
         _prepare(source, target, run, change)
     target.check_belongs(change.measurement)
     journal = Journal(target.journal, full=change.config.durability == "full")
+    config = change.config.model_copy(update=dict.fromkeys(_BUDGETS))
+    means = pipeline.means_of(config, change.adapters, target, journal)
+
+    async def score(counted: Session) -> None:
+        driven = await drive(
+            journal,
+            [(task, pipeline.scorer_of(task)) for task in change.tasks],
+            target.samples,
+            seed=run["seed"],
+            identities=change.identities,
+            means=means,
+            watch=pipeline.watching(counted),
+        )
+        counted.ended(driven.stopped, driven.to_json())
+
     try:
         with pipeline.session(target, change.adapters) as counted:
-            pipeline.run_to_end(
-                pipeline.drive(
-                    journal,
-                    [(task, pipeline.scorer_of(task)) for task in change.tasks],
-                    change.adapters,
-                    target.samples,
-                    seed=run["seed"],
-                    identities=change.identities,
-                    retries=change.config.retries,
-                    on_response=counted.asked,
-                    on_replayed=counted.replayed,
-                )
-            )
+            pipeline.run_to_end(score(counted))
         journal.seal()
     finally:
         journal.close()

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from evalharness import pipeline
+from evalharness.engine.drive import drive
 from evalharness.engine.plan import measurement_of
 from evalharness.errors import EvalHarnessError
 from evalharness.records import Role
@@ -166,10 +167,9 @@ def _rows(
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "samples.parquet"
         pipeline.run_to_end(
-            pipeline.drive(
+            drive(
                 journal,
                 [(task, pipeline.scorer_of(task)) for task in tasks],
-                {},
                 path,
                 seed=run["seed"],
                 identities=identities,

@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import sqlite3
+import zlib
 import threading
 import time
 
@@ -247,7 +248,9 @@ def test_a_polished_answer_is_found_even_under_a_new_manifest(finished):
 
 def test_a_dropped_sample_is_found(finished):
     with sqlite3.connect(finished.path / "responses.sqlite") as database:
-        database.execute("DELETE FROM samples WHERE id='q001'")
+        ((body,),) = database.execute("SELECT body FROM plan")
+        lines = [line for line in zlib.decompress(body).split(b"\n") if b'"q001"' not in line]
+        database.execute("UPDATE plan SET body=?", (zlib.compress(b"\n".join(lines)),))
     database.close()
     finished._directory.seal()
     failed = [c.name for c in verify_run(RunDirectory(finished.path)) if c.faults]
@@ -554,7 +557,7 @@ def test_only_what_a_changed_scorer_asked_is_asked_again(tmp_path, monkeypatch):
     from evalharness.scorers.toxicity import Toxicity
 
     suite = write_suite(tmp_path, [item(n) for n in range(6)], task=TOXIC)
-    target = FakeModel(lambda r: f"you idiot {r.slot.ordinal}")
+    target = FakeModel(lambda r: f"you idiot {r.slot.sample} {r.slot.ordinal}")
     classifier = {"adapter": "reference", "model": "lexicon"}
     run = evalharness.run(config(suite, target, classifier=classifier), out=tmp_path / "results")
     asked = []

@@ -78,6 +78,7 @@ class Capabilities:
         concurrency: calls in flight at most when ``batch_size`` is 1; the engine may keep fewer.
         endpoint: what stands behind several models and is limited as one (a digest of the
             address): roles with the same one share their places. None: nothing else does.
+        requests_per_minute, tokens_per_minute: what the endpoint allows, if that is known.
     """
 
     kinds: frozenset[RequestKind]
@@ -85,6 +86,8 @@ class Capabilities:
     batch_size: int = 1
     concurrency: int = 1
     endpoint: str | None = None
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
 
 
 @runtime_checkable

@@ -48,13 +48,15 @@ class Progress:
         if self._display is not None:
             self._display.stop()
 
-    def planned(self, plan: Plan, directory: RunDirectory, resumed: int) -> None:
+    def planned(self, plan: Plan, directory: RunDirectory, resumed: int, retried: int) -> None:
         """The plan stands; nothing was asked yet."""
         if not self._enabled:
             return
         self._started = self._spoke = time.perf_counter()
         self._total = sum(task.n_planned * task.epochs for task in plan.tasks)
         again = f", resumes with {resumed} responses" if resumed else ""
+        if retried:
+            again += f", tries {retried} that failed again"
         count = len(plan.tasks)
         tasks = "1 task" if count == 1 else f"{count} tasks"
         self._say(f"{directory.path}: {tasks}, {self._total} samples{again}")

@@ -40,6 +40,12 @@ def run(
         Path | None,
         typer.Option("--reuse", metavar="RUN", help="Take over a run's answers to equal requests."),
     ] = None,
+    cache: Annotated[
+        Path | None,
+        typer.Option(
+            "--cache", metavar="DIR", help="Keep greedy answers here, and use those kept before."
+        ),
+    ] = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> int:
@@ -55,6 +61,7 @@ def run(
             fresh=fresh,
             retry_errored=retry_errored,
             reuse=reuse,
+            cache=cache,
             observer=progress,
         )
     if as_json:
@@ -79,4 +86,7 @@ def _incomplete(finished: Run) -> str:
     ]
     what = ", ".join(parts) or "too few measured"
     hint = " (--retry-errored tries the errored ones again)" if counts.get("errored") else ""
-    return f"evalharness: incomplete: {what}{hint}; see 'What was not measured' in the report"
+    said = f"evalharness: incomplete: {what}{hint}; see 'What was not measured' in the report"
+    if finished.stopped is None:
+        return said
+    return f"evalharness: stopped: {finished.stopped}\n{said}"

@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from evalharness.engine.dialogue import Crashed, Dialogue, Failed, broken_promise
+from evalharness.engine.known import Known
 from evalharness.engine.lanes import Lane, entry_digest
 from evalharness.engine.windows import Waiting, Window
-from evalharness.errors import RunConflictError
 from evalharness.records import (
     Attempt,
     Failure,
@@ -53,31 +53,29 @@ class Executor:
 
     Args:
         lanes: one a role that the run has; a role without a lane is ``not_run``.
+        known: the answers that need no call.
         on_result: told of every sample, in no particular order (progress).
-        on_replayed: told of every answer that the journal already had.
-        reuse: another run's journal; its answers to the same requests by the same models are
-            taken over.
+        on_replayed: told of every answer that was there already.
     """
 
     def __init__(
         self,
         journal: Journal,
         lanes: Mapping[Role, Lane],
+        known: Known,
         *,
         seed: int,
         identities: Mapping[Role, Mapping[str, Any]],
         on_result: Callable[[SampleResult], None] | None = None,
         on_replayed: Callable[[Entry], None] | None = None,
-        reuse: Journal | None = None,
     ) -> None:
         self._journal = journal
         self._lanes = lanes
+        self._known = known
         self._seed = seed
         self._identity = {role: digest(dict(identity)) for role, identity in identities.items()}
-        self._resuming = journal.count() > 0
         self._on_result = on_result
         self._on_replayed = on_replayed
-        self._reuse = reuse
 
     async def run(
         self, tasks: Sequence[tuple[PlannedTask, Scorer]]
@@ -177,16 +175,18 @@ class Executor:
         return _same(OutcomeKind.ERRORED, reason, task)[:expected]
 
     async def _ask(self, window: Window, requests: Sequence[Request]) -> list[Entry]:
-        """One entry a request: from the journal where it has it, else from the lane."""
+        """One entry a request: what is known already, else what the lane gives."""
         found: list[Entry | asyncio.Future[Entry]] = []
-        streamed: list[asyncio.Task[Entry]] = []
+        asked: list[tuple[int, Lane, Request, bytes]] = []
         packed = False
         for request in requests:
             digest_ = entry_digest(self._identity.get(request.role, "-"), request)
-            stored = self._stored(request, digest_) or await self._taken_over(request, digest_)
+            lane = self._lanes.get(request.role)
+            stored = self._known.recorded(request, digest_)
+            if stored is None and lane is not None:
+                stored = await self._known.elsewhere(request, digest_)
             if stored is not None and self._on_replayed is not None:
                 self._on_replayed(stored)
-            lane = self._lanes.get(request.role)
             if lane is not None and lane.packs:
                 future: asyncio.Future[Entry] = asyncio.get_running_loop().create_future()
                 window.waiting[request.role].append(Waiting(request, digest_, stored, future))
@@ -194,38 +194,31 @@ class Executor:
                 packed = True
             elif stored is not None:
                 found.append(stored)
-            elif lane is None:
-                failure = Failure(f"the run has no {request.role}", outcome="not_run")
-                found.append(_entry(request, digest_, failure))
             else:
-                streamed.append(asyncio.create_task(lane.single(request, digest_)))
-                found.append(streamed[-1])
-        await _all_or_none(streamed)
+                if lane is not None:
+                    asked.append((len(found), lane, request, digest_))
+                missing = Failure(f"the run has no {request.role}", outcome="not_run")
+                found.append(_entry(request, digest_, missing))
+        if len(asked) == 1:  # as with most samples: no task of its own
+            ((place, lane, request, digest_),) = asked
+            found[place] = await self._stream(lane, request, digest_)
+        elif asked:
+            tasks = [
+                asyncio.create_task(self._stream(lane, request, digest_))
+                for _, lane, request, digest_ in asked
+            ]
+            for (place, *_), entry in zip(asked, await _all_or_none(tasks), strict=True):
+                found[place] = entry
         if packed:
             window.wait_for_pack()
         return [item if isinstance(item, Entry) else await item for item in found]
 
-    def _stored(self, request: Request, digest_: bytes) -> Entry | None:
-        if not self._resuming or request.slot is None:
-            return None
-        entry = self._journal.get(request.slot)
-        if entry is not None and entry.digest != digest_:
-            s = request.slot
-            raise RunConflictError(
-                f"the journal holds an answer for {s.task}/{s.sample} (epoch {s.epoch}, {s.role}) "
-                "that was given to another request or by another model; use --fresh for a new run"
-            )
-        return entry
-
-    async def _taken_over(self, request: Request, digest_: bytes) -> Entry | None:
-        """Another run's answer to this very request, copied into this run's journal."""
-        if self._reuse is None or request.slot is None:
-            return None
-        entry = self._reuse.get(request.slot)
-        lane = self._lanes.get(request.role)
-        if entry is None or lane is None or entry.digest != digest_ or entry.status != "ok":
-            return None
-        await lane.writer.commit([entry])
+    async def _stream(self, lane: Lane, request: Request, digest_: bytes) -> Entry:
+        entry, was_asked = await self._known.once(
+            request, digest_, lambda key: lane.single(request, digest_, key)
+        )
+        if not was_asked and self._on_replayed is not None:
+            self._on_replayed(entry)
         return entry
 
     def _stamp(self, request: Request, slot: Slot) -> Request:
@@ -238,10 +231,10 @@ class Executor:
         return replace(request, slot=slot, seed=seed)
 
 
-async def _all_or_none(tasks: Sequence[asyncio.Task[Entry]]) -> None:
+async def _all_or_none(tasks: Sequence[asyncio.Task[Entry]]) -> list[Entry]:
     """Wait for all; when one raises, the others are not left behind."""
     try:
-        await asyncio.gather(*tasks)
+        return await asyncio.gather(*tasks)
     except BaseException:
         for task in tasks:
             task.cancel()

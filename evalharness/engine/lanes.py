@@ -8,21 +8,23 @@ plan alone, not of timing, and a resumed run meets the same ones.
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import math
 import random
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from evalharness.adapters.base import Adapter
+from evalharness.engine.budget import Budget, tokens_wanted
+from evalharness.engine.gate import Gate
+from evalharness.engine.halt import Halt, Halted
+from evalharness.engine.writer import Writer
 from evalharness.errors import EvalHarnessError, UnavailableError
 from evalharness.records import Failure, Request, Response, Role
-from evalharness.store.journal import Entry, Journal
+from evalharness.store.journal import Entry
 
-__all__ = ["Lane", "Writer", "entry_digest"]
+__all__ = ["Lane", "Retries", "entry_digest"]
 
 #: Longest wait between two tries, in seconds: of our own accord, and because a server asks for it.
 _LONGEST_WAIT = 60.0
@@ -34,49 +36,28 @@ def entry_digest(identity_digest: str, request: Request) -> bytes:
     return hashlib.sha256((identity_digest + request.content_digest).encode()).digest()
 
 
-class Writer:
-    """The one writer of the journal: commits everything that arrived since its last commit."""
+@dataclass(frozen=True)
+class Retries:
+    """How often, and for how long, a call whose failure may heal is tried again.
 
-    def __init__(self, journal: Journal) -> None:
-        self._journal = journal
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
-        self._waiting: list[tuple[Sequence[Entry], asyncio.Future[None]]] = []
-        self._running: asyncio.Task[None] | None = None
+    Args:
+        count: further tries at most.
+        seconds: none is begun later than this after the first.
+        jitter: spreads the waits between tries; changes no answer.
+    """
 
-    async def commit(self, entries: Sequence[Entry]) -> None:
-        """Return once the entries are on disk; those of one call share a transaction."""
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        # whoever waits may be gone by then: a fault is looked at here, so that none goes unseen
-        done.add_done_callback(lambda future: future.cancelled() or future.exception())
-        self._waiting.append((entries, done))
-        if self._running is None:
-            self._running = asyncio.create_task(self._drain())
-        await asyncio.shield(done)
+    count: int = 0
+    seconds: float = math.inf
+    jitter: random.Random = field(default_factory=random.Random)
 
-    async def _drain(self) -> None:
-        loop = asyncio.get_running_loop()
-        try:
-            while self._waiting:
-                batch, self._waiting = self._waiting, []
-                rows = [entry for entries, _ in batch for entry in entries]
-                try:
-                    await loop.run_in_executor(self._thread, self._journal.append, rows)
-                except Exception as fault:  # noqa: BLE001 - handed to whoever waits for the commit
-                    for _, done in batch:
-                        if not done.done():
-                            done.set_exception(fault)
-                else:
-                    for _, done in batch:
-                        if not done.done():
-                            done.set_result(None)
-        finally:
-            self._running = None
-
-    async def close(self) -> None:
-        """Finish what is under way."""
-        if self._running is not None:
-            await asyncio.shield(self._running)
-        self._thread.shutdown(wait=True)
+    def wait(self, attempt: int, since_first: float, failures: Sequence[Failure]) -> float | None:
+        """Seconds until the next try, after the try number ``attempt``; None: there is none."""
+        if not failures or attempt > self.count:
+            return None
+        asked = max(failure.retry_after or 0.0 for failure in failures)
+        backoff = min(_LONGEST_WAIT, 0.5 * 2 ** (attempt - 1)) * self.jitter.uniform(0.5, 1.5)
+        wait = min(_LONGEST_PAUSE, max(asked, backoff))
+        return wait if since_first + wait <= self.seconds else None
 
 
 @dataclass
@@ -84,40 +65,91 @@ class Lane:
     """One role's way to its model.
 
     Args:
-        retries: further tries of a call whose failure is retryable.
+        gate: how many calls at once; shared by the roles of one endpoint.
         on_response: told of every answer once it is on disk.
-        jitter: spreads the waits between tries; changes no answer.
     """
 
     role: Role
     adapter: Adapter
     writer: Writer
-    retries: int
+    gate: Gate
+    budget: Budget
+    retries: Retries
     on_response: Callable[[Entry], None] | None = None
-    jitter: random.Random = field(default_factory=random.Random)
 
     def __post_init__(self) -> None:
         capabilities = self.adapter.capabilities
-        self.packs = capabilities.batch_size > 1
         self.batch_size = capabilities.batch_size
-        places = 1 if self.packs else max(1, capabilities.concurrency)
-        self._places = asyncio.Semaphore(places)
+        self.packs = capabilities.batch_size > 1
+        self._counts_tokens = capabilities.tokens_per_minute is not None
 
-    async def single(self, request: Request, digest: bytes) -> Entry:
-        """Ask for one request; the place in the queue is freed only after the commit."""
-        async with self._places:
-            (entry,) = await self._call([request], [digest])
-            await self._store([entry])
-        return entry
+    @property
+    def halt(self) -> Halt:
+        return self.budget.halt
+
+    async def single(self, request: Request, digest: bytes, key: bytes | None = None) -> Entry:
+        """Ask for one request. Its place is freed when it failed, or after the commit.
+
+        Args:
+            key: under what the answer may serve other requests.
+        """
+        started, attempt = time.monotonic(), 0
+        tokens = tokens_wanted(request) if self._counts_tokens else 0
+        try:
+            while True:
+                attempt += 1
+                await self.gate.enter(tokens, again=attempt > 1)
+                try:
+                    (entry,) = await self._try([request], [digest], attempt)
+                    failed = _retryable([entry])
+                    wait = self.retries.wait(attempt, time.monotonic() - started, failed)
+                    if wait is None:
+                        await self._store([entry], [key])
+                        return entry
+                finally:
+                    self.gate.leave()
+                await self.halt.sleep(wait)
+        except Halted as stop:
+            return self._turned_away(request, digest, stop)
 
     async def pack(self, requests: Sequence[Request], digests: Sequence[bytes]) -> list[Entry]:
         """Ask for one pack; its answers are one transaction."""
-        async with self._places:
-            entries = await self._call(requests, digests)
-            await self._store(entries)
-        return entries
+        started, attempt = time.monotonic(), 0
+        found: list[Entry | None] = [None] * len(requests)
+        waiting = list(range(len(requests)))
+        try:
+            await self.gate.enter()
+        except Halted as stop:
+            return [self._turned_away(*pair, stop) for pair in zip(requests, digests, strict=True)]
+        try:
+            while True:
+                attempt += 1
+                try:
+                    asked = [requests[index] for index in waiting]
+                    made = await self._try(asked, [digests[index] for index in waiting], attempt)
+                    for index, entry in zip(waiting, made, strict=True):
+                        found[index] = entry
+                    waiting = [i for i, e in zip(waiting, made, strict=True) if _retryable([e])]
+                    failed = _retryable(made)
+                    wait = self.retries.wait(attempt, time.monotonic() - started, failed)
+                    if wait is None:
+                        break
+                    await self.halt.sleep(wait)
+                except Halted as stop:
+                    for index in waiting:
+                        found[index] = self._turned_away(requests[index], digests[index], stop)
+                    break
+            entries = [entry for entry in found if entry is not None]
+            await self._store(entries, [])
+            return entries
+        finally:
+            self.gate.leave()
 
-    async def _store(self, entries: Sequence[Entry]) -> None:
+    def _turned_away(self, request: Request, digest: bytes, stop: Halted) -> Entry:
+        self.halt.turned_away += 1
+        return _entry(request, digest, Failure(str(stop), outcome="not_run"), 0.0, 0)
+
+    async def _store(self, entries: Sequence[Entry], keys: Sequence[bytes | None]) -> None:
         # what cannot be tried is no record of the model: it is found out again on resume
         kept = [
             entry
@@ -125,33 +157,30 @@ class Lane:
             if isinstance(entry.answer, Response) or entry.answer.outcome == "errored"
         ]
         if kept:
-            await self.writer.commit(kept)
+            await self.writer.commit(kept, keys if len(kept) == len(entries) else [])
         if self.on_response is not None:
             for entry in kept:
                 self.on_response(entry)
 
-    async def _call(self, requests: Sequence[Request], digests: Sequence[bytes]) -> list[Entry]:
-        found: list[Entry | None] = [None] * len(requests)
-        waiting = list(range(len(requests)))
-        for attempt in range(1, self.retries + 2):
-            start = time.perf_counter()
-            answers = await self._respond([requests[index] for index in waiting])
-            latency = (time.perf_counter() - start) / len(waiting)
-            again, pause = [], 0.0
-            for index, answer in zip(waiting, answers, strict=True):
-                slot = requests[index].slot
-                if slot is None:
-                    raise RuntimeError("a request reached its lane without a slot")
-                found[index] = Entry(slot, digests[index], answer, latency, attempt)
-                if isinstance(answer, Failure) and answer.retryable:
-                    again.append(index)
-                    pause = max(pause, answer.retry_after or 0.0)
-            if not again or attempt > self.retries:
-                break
-            backoff = min(_LONGEST_WAIT, 0.5 * 2 ** (attempt - 1)) * self.jitter.uniform(0.5, 1.5)
-            await asyncio.sleep(min(_LONGEST_PAUSE, max(pause, backoff)))
-            waiting = again
-        return [entry for entry in found if entry is not None]
+    async def _try(
+        self, requests: Sequence[Request], digests: Sequence[bytes], attempt: int
+    ) -> list[Entry]:
+        """One call. What came back is told to the gate and counted."""
+        self.budget.take(self.role, len(requests))
+        start = time.perf_counter()
+        answers = await self._respond(requests)
+        latency = (time.perf_counter() - start) / len(requests)
+        for request, answer in zip(requests, answers, strict=True):
+            self.budget.add(self.role, request, answer)
+            more = 0
+            if self._counts_tokens and isinstance(answer, Response):
+                made = (answer.input_tokens or 0) + (answer.output_tokens or 0)
+                more = made - tokens_wanted(request) if made else 0
+            self.gate.saw(request.slot, answer, more)
+        return [
+            _entry(request, digest, answer, latency, attempt)
+            for request, digest, answer in zip(requests, digests, answers, strict=True)
+        ]
 
     async def _respond(self, requests: Sequence[Request]) -> Sequence[Response | Failure]:
         """One answer a request; what the model cannot do at all is not even asked."""
@@ -202,3 +231,15 @@ def _finite(answer: object) -> Response | Failure:
         if not math.isfinite(number):
             return Failure("the model gave a number that is not finite")
     return answer
+
+
+def _entry(
+    request: Request, digest: bytes, answer: Response | Failure, latency: float, attempts: int
+) -> Entry:
+    if request.slot is None:
+        raise RuntimeError("a request reached its lane without a slot")
+    return Entry(request.slot, digest, answer, latency, attempts)
+
+
+def _retryable(entries: Sequence[Entry]) -> list[Failure]:
+    return [e.answer for e in entries if isinstance(e.answer, Failure) and e.answer.retryable]

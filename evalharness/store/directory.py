@@ -54,6 +54,11 @@ class RunDirectory:
         """Whether the run came to its end: manifest.json is written last."""
         return self.manifest.is_file()
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether there is nothing left to ask: finished, and not stopped before its end."""
+        return self.is_finished and self.read_json(self.run_json).get("stopped") is None
+
     def require_finished(self) -> None:
         """Make sure that the run came to its end.
 

@@ -7,45 +7,57 @@ kill -9; power loss may cost the last moments, never corrupts. Sealed at the end
 
 from __future__ import annotations
 
+import itertools
 import json
 import sqlite3
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from evalharness.errors import RunCorruptError, RunError
-from evalharness.records import Failure, Response, Sample, Slot
+from evalharness.records import Failure, Response, Role, Sample, Slot
 
 __all__ = ["Entry", "Journal"]
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS samples (
-    task TEXT NOT NULL, position INTEGER NOT NULL, id TEXT NOT NULL, body TEXT NOT NULL,
+CREATE TABLE IF NOT EXISTS plan (
+    task TEXT NOT NULL, position INTEGER NOT NULL, body BLOB NOT NULL,
     PRIMARY KEY (task, position)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS responses (
+    number INTEGER PRIMARY KEY,
     task TEXT NOT NULL, sample TEXT NOT NULL, epoch INTEGER NOT NULL, role TEXT NOT NULL,
     ordinal INTEGER NOT NULL, digest BLOB NOT NULL, status TEXT NOT NULL, body TEXT NOT NULL,
     latency_s REAL NOT NULL, attempts INTEGER NOT NULL,
-    PRIMARY KEY (task, sample, epoch, role, ordinal)
-) WITHOUT ROWID;
+    UNIQUE (task, sample, epoch, role, ordinal)
+);
 """
+
+#: Planned samples stand in blocks: one by one they would be the largest part of a run's folder.
+_BLOCK = 256
+_LARGEST_BLOCK = 1 << 30
 
 _Key: TypeAlias = tuple[str, str, int, str, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of the journal. ``latency_s``: seconds of the last try; ``attempts``: tries made."""
+    """One line of the journal.
+
+    ``latency_s``: seconds of the last try; ``attempts``: tries made, 0 where the answer was given
+    to an equal request before. ``number`` is its place in the journal, once it is read from there.
+    """
 
     slot: Slot
     digest: bytes
     answer: Response | Failure
     latency_s: float
     attempts: int
+    number: int | None = field(default=None, compare=False)
 
     @property
     def status(self) -> Literal["ok", "errored"]:
@@ -88,9 +100,11 @@ class Journal:
                 self._db.execute(f"PRAGMA synchronous={'FULL' if full else 'NORMAL'}")
                 self._db.executescript(_SCHEMA)
             else:
-                self._db.execute("SELECT count(*) FROM samples")
+                self._db.execute("SELECT count(*) FROM plan")
+            (last,) = self._db.execute("SELECT max(number) FROM responses").fetchone()
         except sqlite3.DatabaseError as fault:
             raise RunCorruptError(f"{path}: not a readable journal ({fault})") from None
+        self._next = (last or 0) + 1
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -135,34 +149,34 @@ class Journal:
     def write_plan(self, planned: Iterable[tuple[str, Iterable[Sample]]]) -> None:
         """Store the planned samples by task, in one transaction."""
         with self._transaction():
-            self._db.execute("DELETE FROM samples")
+            self._db.execute("DELETE FROM plan")
             for task, samples in planned:
                 rows = (
-                    (task, position, sample.id, json.dumps(sample.to_json(), separators=(",", ":")))
-                    for position, sample in enumerate(samples)
+                    (task, number * _BLOCK, _packed(block))
+                    for number, block in enumerate(_blocks(samples))
                 )
-                self._db.executemany("INSERT INTO samples VALUES (?, ?, ?, ?)", rows)
+                self._db.executemany("INSERT INTO plan VALUES (?, ?, ?)", rows)
             self._db.execute("INSERT INTO meta VALUES ('planned', '1')")
 
     def samples(self, task: str) -> Iterator[Sample]:
         """The planned samples of one task, in order."""
-        for window in self.windows(task, 1000):
-            yield from window
+        query = "SELECT body FROM plan WHERE task=? AND position=?"
+        start = 0
+        # one bounded query a block: an open cursor would keep the write-ahead log from folding
+        while (row := self._db.execute(query, (task, start)).fetchone()) is not None:
+            yield from _unpacked(row[0])
+            start += _BLOCK
 
     def windows(self, task: str, size: int) -> Iterator[tuple[Sample, ...]]:
-        """The planned samples of one task, ``size`` at a time.
-
-        One bounded query a window: a cursor left open would keep the write-ahead log from folding.
-        """
-        query = "SELECT body FROM samples WHERE task=? AND position>=? AND position<?"
-        start = 0
-        while rows := self._db.execute(query, (task, start, start + size)).fetchall():
-            yield tuple(Sample.from_json(json.loads(body)) for (body,) in rows)
-            start += size
+        """The planned samples of one task, ``size`` at a time."""
+        samples = self.samples(task)
+        while window := tuple(itertools.islice(samples, size)):
+            yield window
 
     def planned(self) -> set[tuple[str, str]]:
         """(task, sample id) of everything planned."""
-        return set(self._db.execute("SELECT task, id FROM samples"))
+        tasks = self._db.execute("SELECT DISTINCT task FROM plan").fetchall()
+        return {(task, sample.id) for (task,) in tasks for sample in self.samples(task)}
 
     # -- the responses ----------------------------------------------------------------------------
 
@@ -174,30 +188,94 @@ class Journal:
     def get(self, slot: Slot) -> Entry | None:
         """What is stored for a slot."""
         row = self._db.execute(
-            "SELECT digest, status, body, latency_s, attempts FROM responses "
+            f"SELECT {_ENTRY} FROM responses "  # noqa: S608 - names of columns
             "WHERE task=? AND sample=? AND epoch=? AND role=? AND ordinal=?",
             (slot.task, slot.sample, slot.epoch, slot.role, slot.ordinal),
         ).fetchone()
-        if row is None:
-            return None
-        digest, status, body, latency_s, attempts = row
-        data = json.loads(body)
-        answer = Response.from_json(data) if status == "ok" else Failure(data["reason"])
-        return Entry(slot, digest, answer, latency_s, attempts)
+        return None if row is None else _entry(row)
+
+    def at(self, number: int) -> Entry | None:
+        """What stands at a number."""
+        row = self._db.execute(
+            f"SELECT {_ENTRY} FROM responses WHERE number=?",  # noqa: S608 - names of columns
+            (number,),
+        ).fetchone()
+        return None if row is None else _entry(row)
 
     def slots(self) -> Iterator[_Key]:
         """Every stored slot as a tuple (task, sample, epoch, role, ordinal)."""
         yield from self._db.execute("SELECT task, sample, epoch, role, ordinal FROM responses")
 
-    def append(self, entries: Sequence[Entry]) -> None:
-        """Commit entries in one transaction; a later entry for a slot takes its place."""
-        rows = [entry._row() for entry in entries]  # noqa: SLF001 - the entry's own storage form
+    def append(self, entries: Sequence[Entry]) -> int:
+        """Commit entries in one transaction; a later entry for a slot takes its place.
+
+        Returns:
+            The number of the first; the others follow.
+        """
+        first = self._next
+        rows = [
+            (number, *entry._row())  # noqa: SLF001 - the entry's own storage form
+            for number, entry in enumerate(entries, first)
+        ]
         with self._transaction():
             self._db.executemany(
-                "INSERT OR REPLACE INTO responses VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows
+                "INSERT OR REPLACE INTO responses VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows
             )
+        self._next = first + len(rows)
+        return first
+
+    def used(self) -> dict[Role, tuple[int, int, int]]:
+        """Role -> tries, input tokens and output tokens of all that is stored."""
+        rows = self._db.execute(
+            "SELECT role, sum(attempts), "
+            "sum(CASE WHEN attempts > 0 THEN json_extract(body, '$.input_tokens') END), "
+            "sum(CASE WHEN attempts > 0 THEN json_extract(body, '$.output_tokens') END) "
+            "FROM responses GROUP BY role"
+        )
+        return {role: (tries or 0, given or 0, made or 0) for role, tries, given, made in rows}
+
+    def errored(self) -> int:
+        """How many failures are stored."""
+        query = "SELECT count(*) FROM responses WHERE status='errored'"
+        return int(self._db.execute(query).fetchone()[0])
 
     def forget_errored(self) -> int:
         """Drop the failures, so that the next run tries them again; returns how many."""
         cursor = self._db.execute("DELETE FROM responses WHERE status='errored'")
         return cursor.rowcount
+
+
+_ENTRY = "number, task, sample, epoch, role, ordinal, digest, status, body, latency_s, attempts"
+
+
+def _entry(row: Sequence[Any]) -> Entry:
+    number, task, sample, epoch, role, ordinal, digest, status, body, latency_s, attempts = row
+    data = json.loads(body)
+    answer = Response.from_json(data) if status == "ok" else Failure(data["reason"])
+    slot = Slot(task, sample, epoch, role, ordinal)
+    return Entry(slot, digest, answer, latency_s, attempts, number)
+
+
+def _blocks(samples: Iterable[Sample]) -> Iterator[Sequence[Sample]]:
+    rest = iter(samples)
+    while block := tuple(itertools.islice(rest, _BLOCK)):
+        yield block
+
+
+def _packed(block: Sequence[Sample]) -> bytes:
+    """A block as JSON, a sample a line, compressed."""
+    lines = (json.dumps(sample.to_json(), separators=(",", ":")) for sample in block)
+    text = "\n".join(lines).encode("ascii")
+    if len(text) > _LARGEST_BLOCK:
+        raise RunError(
+            f"samples {block[0].id} to {block[-1].id} take more than 1 GiB together; shorten them"
+        )
+    return zlib.compress(text)
+
+
+def _unpacked(body: bytes) -> Iterator[Sample]:
+    unpacker = zlib.decompressobj()
+    text = unpacker.decompress(body, _LARGEST_BLOCK)
+    if unpacker.unconsumed_tail:
+        raise RunCorruptError("the journal's plan holds a block larger than any that is written")
+    return (Sample.from_json(json.loads(line)) for line in text.split(b"\n"))

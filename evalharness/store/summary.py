@@ -10,7 +10,7 @@ import platform
 import re
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import metadata
 from typing import Any
 
@@ -20,7 +20,10 @@ from evalharness.records import Response
 from evalharness.store.directory import RunDirectory
 from evalharness.store.journal import Entry
 
-__all__ = ["SESSION_PREFIX", "Session", "add_deviations", "merged_deviations", "versions"]
+__all__ = [
+    "SESSION_PREFIX", "Session", "add_deviations", "earlier_seconds", "merged_deviations",
+    "versions",
+]  # fmt: skip
 
 #: Before a sentence that holds for one session only.
 SESSION_PREFIX = re.compile(r"^session \d+: ")
@@ -41,6 +44,8 @@ class Session:
         self._retried = 0
         self._latencies: list[float] = []
         self._tokens: Counter[str] = Counter()
+        self._stopped: str | None = None
+        self._whole: Mapping[str, Any] = {}
 
     def asked(self, entry: Entry) -> None:
         """A model answered."""
@@ -54,6 +59,15 @@ class Session:
         """The answer was recorded already, in this run or in one that it reuses."""
         self._replayed += 1
 
+    def ended(self, stopped: str | None, whole: Mapping[str, Any]) -> None:
+        """The engine came to its end.
+
+        Args:
+            stopped: why it left samples out.
+            whole: what it says of the run so far, all sessions together; goes into summary.json.
+        """
+        self._stopped, self._whole = stopped, whole
+
     def close(self, directory: RunDirectory, deviations: Iterable[str]) -> None:
         """Write summary.json, and into run.json what did not go as planned.
 
@@ -66,8 +80,9 @@ class Session:
         run = directory.read_json(directory.run_json)
         told = [session["deviations"] for session in sessions]
         merged = merged_deviations(run["deviations"], told)
-        if merged != run["deviations"]:
-            directory.write_json(directory.run_json, {**run, "deviations": merged})
+        if merged != run["deviations"] or self._stopped != run.get("stopped"):
+            changed = {**run, "deviations": merged, "stopped": self._stopped}
+            directory.write_json(directory.run_json, changed)
 
     def _to_json(self) -> dict[str, Any]:
         asked = len(self._latencies)
@@ -81,6 +96,7 @@ class Session:
             "retried": self._retried,
             "latency_s": _percentiles(self._latencies),
             "tokens": dict(self._tokens),
+            **self._whole,
             "platform": {"system": platform.system(), "machine": platform.machine()},
         }
 
@@ -136,6 +152,11 @@ def _percentiles(latencies: Sequence[float]) -> dict[str, float] | None:
 def _session(summary: dict[str, Any], deviations: list[str]) -> dict[str, Any]:
     kept = {name: summary[name] for name in ("started", "seconds", "asked", "replayed")}
     return {**kept, "deviations": deviations}
+
+
+def earlier_seconds(directory: RunDirectory) -> float:
+    """How long the earlier sessions worked."""
+    return sum(float(session.get("seconds", 0.0)) for session in _earlier(directory))
 
 
 def _earlier(directory: RunDirectory) -> list[dict[str, Any]]:

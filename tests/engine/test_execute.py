@@ -8,6 +8,7 @@ import sqlite3
 import pytest
 
 import evalharness
+from evalharness.engine.halt import Halt
 from evalharness.errors import AdapterError, RunConflictError, RunError, UnavailableError
 from evalharness.records import Failure, Outcome, OutcomeKind, Request, Response
 from evalharness.store.journal import Journal
@@ -105,10 +106,10 @@ def test_a_wrong_number_of_answers_is_an_outcome(tmp_path, count):
 def test_retryable_failures_are_tried_again_and_counted(tmp_path, monkeypatch):
     waits = []
 
-    async def no_wait(seconds):
+    async def no_wait(self, seconds):
         waits.append(seconds)
 
-    monkeypatch.setattr("evalharness.engine.lanes.asyncio.sleep", no_wait)
+    monkeypatch.setattr(Halt, "sleep", no_wait)
     seen: dict[str, int] = {}
 
     def answer(request: Request):
@@ -126,10 +127,10 @@ def test_retryable_failures_are_tried_again_and_counted(tmp_path, monkeypatch):
 
 
 def test_retries_end(tmp_path, monkeypatch):
-    async def no_wait(seconds):
+    async def no_wait(self, seconds):
         return None
 
-    monkeypatch.setattr("evalharness.engine.lanes.asyncio.sleep", no_wait)
+    monkeypatch.setattr(Halt, "sleep", no_wait)
     model = FakeModel(lambda r: Failure("busy", retryable=True))
     run = start(tmp_path, model, [item(0)], retries=2)
     assert len(model.calls) == 3
@@ -253,8 +254,9 @@ def test_an_answer_is_committed_before_its_place_is_free(tmp_path, monkeypatch):
     append = Journal.append
 
     def slow(self, entries):
-        append(self, entries)
+        first = append(self, entries)
         appended.append(len(entries))
+        return first
 
     monkeypatch.setattr(Journal, "append", slow)
     calls = 0
@@ -343,7 +345,7 @@ def test_a_failed_commit_ends_the_run_and_is_no_scorers_fault(tmp_path, monkeypa
             # as sqlite3 does it: within the journal's own transaction
             with self._transaction():
                 raise sqlite3.OperationalError("database or disk is full")
-        append(self, entries)
+        return append(self, entries)
 
     monkeypatch.setattr(Journal, "append", full)
     items = [item(n) for n in range(5)]
@@ -443,10 +445,10 @@ def test_a_scorer_that_gives_something_else_costs_one_sample(tmp_path, monkeypat
 def test_a_server_cannot_make_a_run_wait_for_ever(tmp_path, monkeypatch):
     waits = []
 
-    async def no_wait(seconds):
+    async def no_wait(self, seconds):
         waits.append(seconds)
 
-    monkeypatch.setattr("evalharness.engine.lanes.asyncio.sleep", no_wait)
+    monkeypatch.setattr(Halt, "sleep", no_wait)
     model = FakeModel(lambda r: Failure("busy", retryable=True, retry_after=86_400.0))
-    start(tmp_path, model, [item(0)], retries=1)
+    start(tmp_path, model, [item(0)], retries=1, retry_seconds=1000)
     assert waits == [600.0]

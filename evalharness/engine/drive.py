@@ -1,0 +1,196 @@
+"""Drives every planned sample through the journal into samples.parquet.
+
+Sets the engine up: for each role a lane, for each endpoint a gate, one writer, one budget, and the
+switch that stops them all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from evalharness.adapters.base import Adapter, Capabilities
+from evalharness.engine.budget import Allowance, Budget, Used
+from evalharness.engine.execute import Executor, SampleResult
+from evalharness.engine.gate import Gate, Limits
+from evalharness.engine.halt import Halt
+from evalharness.engine.known import Known
+from evalharness.engine.lanes import Lane, Retries
+from evalharness.engine.writer import Writer
+from evalharness.records import Role
+from evalharness.scorers.base import Scorer
+from evalharness.store.cache import ResponseCache
+from evalharness.store.journal import Entry, Journal
+from evalharness.store.samples import SamplesWriter, rows_of
+from evalharness.tasks.planned import PlannedTask
+
+__all__ = ["Driven", "Means", "Watch", "drive"]
+
+
+@dataclass(frozen=True)
+class Means:
+    """What may be used to get answers; by default nothing but the journal.
+
+    Args:
+        adapters: the models that may be asked.
+        max_outage: seconds without an answer after which the run is given up; None: never.
+        used: role -> what earlier sessions used of the allowance.
+        seconds: what earlier sessions took.
+        reuse: another run's journal whose answers to equal requests are taken over.
+    """
+
+    adapters: Mapping[Role, Adapter] = field(default_factory=dict)
+    retries: Retries = field(default_factory=Retries)
+    allowance: Allowance = field(default_factory=Allowance)
+    max_outage: float | None = None
+    used: Mapping[Role, Used] = field(default_factory=dict)
+    seconds: float = 0.0
+    reuse: Journal | None = None
+    cache: ResponseCache | None = None
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Who is told: of every sample, of every answer on disk, of every one that was there before."""
+
+    on_result: Callable[[SampleResult], None] | None = None
+    on_response: Callable[[Entry], None] | None = None
+    on_replayed: Callable[[Entry], None] | None = None
+
+
+@dataclass(frozen=True)
+class Driven:
+    """How it went.
+
+    Args:
+        stopped: why samples were left out, where a budget or an outage ended it early.
+        used: role -> what was used, earlier sessions included.
+        cost: of all that, in the price table's currency; None without prices.
+        gates: role -> tries that its endpoint throttled, and the fewest calls at once after that.
+    """
+
+    stopped: str | None
+    used: Mapping[Role, Used]
+    cost: float | None
+    gates: Mapping[Role, tuple[int, int]]
+
+    def to_json(self) -> dict[str, Any]:
+        """For summary.json."""
+        return {
+            "used": {role: asdict(used) for role, used in self.used.items()},
+            "cost": self.cost,
+            "endpoints": {
+                role: {"throttled": throttled, "fewest_at_once": fewest}
+                for role, (throttled, fewest) in self.gates.items()
+            },
+        }
+
+
+async def drive(
+    journal: Journal,
+    tasks: Sequence[tuple[PlannedTask, Scorer]],
+    samples: Path,
+    *,
+    seed: int,
+    identities: Mapping[Role, Mapping[str, Any]],
+    means: Means | None = None,
+    watch: Watch | None = None,
+) -> Driven:
+    """Ask what is missing, score everything, write samples.parquet.
+
+    Raises:
+        RunConflictError: the journal holds answers to something else.
+        AdapterError: a model cannot be asked at all; what was answered is kept.
+    """
+    means, watch = means or Means(), watch or Watch()
+    halt = Halt()
+    models = {role: str(identity["model"]) for role, identity in identities.items()}
+    budget = Budget(means.allowance, halt, models, dict(means.used), means.seconds)
+    writer = Writer(journal, means.cache)
+    gates = _gates(means, halt)
+    lanes = {
+        role: Lane(role, adapter, writer, gates[role], budget, means.retries, watch.on_response)
+        for role, adapter in means.adapters.items()
+    }
+    executor = Executor(
+        journal,
+        lanes,
+        Known(journal, writer, means.reuse, means.cache),
+        seed=seed,
+        identities=identities,
+        on_result=watch.on_result,
+        on_replayed=watch.on_replayed,
+    )
+    alarm = _alarm(budget)
+    try:
+        await _write_samples(executor, tasks, samples)
+    finally:
+        if alarm is not None:
+            alarm.cancel()
+        await writer.close()
+        for adapter in means.adapters.values():
+            if (close := getattr(adapter, "aclose", None)) is not None:
+                await close()
+    return Driven(
+        stopped=halt.reason if halt.turned_away else None,
+        used=budget.used,
+        cost=budget.cost(),
+        gates={role: (gate.throttled, gate.fewest) for role, gate in gates.items()},
+    )
+
+
+def _gates(means: Means, halt: Halt) -> dict[Role, Gate]:
+    """Role -> gate; the roles of one endpoint share theirs, with the tighter limits of both."""
+    groups: dict[str, list[Role]] = {}
+    for role, adapter in means.adapters.items():
+        groups.setdefault(adapter.capabilities.endpoint or f"role {role}", []).append(role)
+    gates: dict[Role, Gate] = {}
+    for roles in groups.values():
+        known = [means.adapters[role].capabilities for role in roles]
+        gate = Gate(_limits(known, means.max_outage), halt)
+        gates.update(dict.fromkeys(roles, gate))
+    return gates
+
+
+def _limits(known: Sequence[Capabilities], max_outage: float | None) -> Limits:
+    packs = any(capabilities.batch_size > 1 for capabilities in known)
+    calls = [c.requests_per_minute for c in known if c.requests_per_minute is not None]
+    tokens = [c.tokens_per_minute for c in known if c.tokens_per_minute is not None]
+    return Limits(
+        places=1 if packs else max(1, min(c.concurrency for c in known)),
+        fixed=packs,
+        requests_per_minute=min(calls, default=None),
+        tokens_per_minute=min(tokens, default=None),
+        max_outage=max_outage,
+    )
+
+
+def _alarm(budget: Budget) -> asyncio.TimerHandle | None:
+    left = budget.remaining_seconds
+    if left is None or left <= 0:
+        return None
+    return asyncio.get_running_loop().call_later(left, budget.out_of_time)
+
+
+async def _write_samples(
+    executor: Executor, tasks: Sequence[tuple[PlannedTask, Scorer]], path: Path
+) -> None:
+    scores = (score for _, scorer in tasks for score in scorer.scores)
+    with SamplesWriter(path, scores) as table:
+        async for window in executor.run(tasks):
+            rows = [
+                row
+                for result in window
+                for row in rows_of(
+                    task=result.task.name,
+                    dimension=result.task.dimension,
+                    epoch=result.epoch,
+                    sample=result.sample,
+                    outcomes=result.outcomes,
+                    entries=result.entries,
+                )
+            ]
+            table.write(rows)

@@ -1,0 +1,214 @@
+"""The gate before an endpoint: how many calls at once, how many a minute, and whether it is there.
+
+Additive increase, multiplicative decrease: the limit grows while the endpoint keeps up and shrinks
+when it asks to slow down. A few throttled calls among many are noise; a share of them is a sign.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+
+from evalharness.engine.circuit import Circuit
+from evalharness.engine.halt import Halt, Halted
+from evalharness.engine.rate import Rate
+from evalharness.records import Failure, Response
+
+__all__ = ["Gate", "Limits"]
+
+#: Calls at once in the beginning; doubled each round until the endpoint throttles.
+_FIRST = 16
+#: A round is as many answers as calls may be in flight, but at least so many.
+_SHORTEST_ROUND = 10
+#: Share of throttled tries in a round above which the limit shrinks, and by what.
+_CONGESTED = 0.1
+_SHRINK = 0.7
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What an endpoint is spared.
+
+    Args:
+        places: calls in flight at most.
+        fixed: no adaptation (a local model, which takes one pack at a time).
+        requests_per_minute, tokens_per_minute: None: no limit.
+        max_outage: seconds without an answer after which the run is given up; None: never.
+    """
+
+    places: int
+    fixed: bool = False
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
+    max_outage: float | None = None
+
+
+class Gate:
+    """Lets calls in and learns from what comes back. For one event loop.
+
+    Args:
+        halt: stopped when the endpoint is given up; whoever waits is then sent away.
+    """
+
+    def __init__(
+        self, limits: Limits, halt: Halt, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._limits = limits
+        self._halt = halt
+        self._clock = clock
+        self._limit: float = limits.places if limits.fixed else min(limits.places, _FIRST)
+        self._slow_start = True
+        self._inside = 0
+        self._new: deque[asyncio.Future[None]] = deque()
+        self._again: deque[asyncio.Future[None]] = deque()
+        self._circuit = Circuit(limits.max_outage, clock)
+        self._timer: asyncio.TimerHandle | None = None
+        self._seen = self._throttled = 0
+        self._retry_after = 0.0
+        self._closed_until = 0.0
+        self._calls = self._rate(limits.requests_per_minute)
+        self._tokens = self._rate(limits.tokens_per_minute)
+        #: Tries that the endpoint throttled, and the fewest calls at once that this led to.
+        self.throttled = 0
+        self.fewest = limits.places
+        halt.listen(self._send_away)
+
+    def _rate(self, per_minute: int | None) -> Rate | None:
+        return None if per_minute is None else Rate(per_minute, self._clock)
+
+    @property
+    def limit(self) -> int:
+        """Calls that may be in flight now."""
+        return max(1, int(self._limit))
+
+    async def enter(self, tokens: int = 0, *, again: bool = False) -> None:
+        """Wait for a place and a moment; `leave` must follow.
+
+        Args:
+            tokens: what the call will take, as estimated.
+            again: a further try, which goes before first ones.
+
+        Raises:
+            Halted: the run was stopped; no place is held.
+        """
+        self._halt.check()
+        waiting = self._again if again else self._new
+        if not (self._again or self._new) and self._admit():
+            self._inside += 1
+        else:
+            place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            waiting.append(place)
+            self._wake()
+            try:
+                await place
+            except asyncio.CancelledError:
+                if place.done() and not place.cancelled() and place.exception() is None:
+                    self.leave()  # the place was given while its taker went away
+                raise
+        delay = max(
+            0.0 if self._calls is None else self._calls.reserve(),
+            0.0 if self._tokens is None else self._tokens.reserve(tokens),
+        )
+        if delay > 0:
+            try:
+                await self._halt.sleep(delay)
+            except BaseException:
+                self.leave()
+                raise
+
+    def leave(self) -> None:
+        """Give the place back."""
+        self._inside -= 1
+        self._wake()
+
+    def saw(self, request: Hashable, answer: Response | Failure, tokens: int = 0) -> None:
+        """Learn from one answer.
+
+        Args:
+            request: tells requests apart.
+            tokens: how many more it took than estimated.
+        """
+        if self._tokens is not None and tokens:
+            self._tokens.correct(tokens)
+        given_up = None
+        if isinstance(answer, Response):
+            self._circuit.answered()
+        elif answer.retryable and not self._limits.fixed:
+            after = answer.retry_after or 0.0
+            given_up = self._circuit.failed(request, answer.reason, after)
+        elif answer.outcome == "errored":
+            given_up = self._circuit.refused(answer.reason)
+        if given_up is not None:
+            self._halt.stop(given_up)
+        if not self._limits.fixed:
+            self._learn(answer)
+        self._wake()
+
+    def _learn(self, answer: Response | Failure) -> None:
+        throttled = isinstance(answer, Failure) and answer.throttled
+        self._seen += 1
+        if throttled:
+            self.throttled += 1
+            self._throttled += 1
+            self._retry_after = max(self._retry_after, getattr(answer, "retry_after", 0.0) or 0.0)
+        elif self._slow_start:
+            self._grow()
+        if self._seen < max(self._limit, _SHORTEST_ROUND):
+            return
+        if self._throttled > _CONGESTED * self._seen:
+            self._slow_start = False
+            self._limit = max(1.0, self._limit * _SHRINK)
+            self.fewest = min(self.fewest, self.limit)
+            self._closed_until = self._clock() + self._retry_after
+        elif not self._slow_start:
+            self._grow()
+        self._seen = self._throttled = 0
+        self._retry_after = 0.0
+
+    def _grow(self) -> None:
+        self._limit = min(float(self._limits.places), self._limit + 1)
+
+    # -- who goes in -----------------------------------------------------------------------------
+
+    def _admit(self) -> bool:
+        """Whether one more call may go in now; sets the alarm where only time is missing."""
+        if self._circuit.is_closed:
+            if self._inside >= self.limit:
+                return False
+            delay = self._closed_until - self._clock() if self._closed_until else 0.0
+            if delay <= 0:
+                return True
+        else:
+            if self._circuit.probe():
+                return True
+            delay = self._circuit.remaining
+        if delay > 0 and self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(delay, self._alarm)
+        return False
+
+    def _alarm(self) -> None:
+        self._timer = None
+        self._wake()
+
+    def _wake(self) -> None:
+        while self._again or self._new:
+            waiting = self._again or self._new
+            if waiting[0].done():  # cancelled
+                waiting.popleft()
+                continue
+            if not self._admit():
+                return
+            self._inside += 1
+            waiting.popleft().set_result(None)
+
+    def _send_away(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        for waiting in (self._again, self._new):
+            for place in waiting:
+                if not place.done():
+                    place.set_exception(Halted(self._halt.reason))
+            waiting.clear()

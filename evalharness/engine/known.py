@@ -1,0 +1,138 @@
+"""Answers that need no call: recorded in this run or another, in a cache, or being asked for."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+from evalharness.engine.writer import Writer
+from evalharness.errors import RunConflictError
+from evalharness.records import Request, Response, Slot
+from evalharness.store.cache import ResponseCache
+from evalharness.store.journal import Entry, Journal
+
+__all__ = ["Known", "answer_key"]
+
+
+def answer_key(request: Request, digest: bytes) -> bytes | None:
+    """Under what an answer may serve another request; None where it may not.
+
+    Sampled answers serve no other: they would not be independent. Repeats (epochs, generations) are
+    kept apart from each other also where they are greedy: they were asked for to see whether the
+    answers differ.
+    """
+    slot = request.slot
+    if slot is None or (request.decoding is not None and request.decoding.temperature > 0):
+        return None
+    draw = slot.ordinal if request.kind == "generate" and request.role == "target" else 0
+    if not slot.epoch and not draw:
+        return digest
+    return hashlib.sha256(b"%b%d.%d" % (digest, slot.epoch, draw)).digest()
+
+
+class Known:
+    """Finds answers, and copies those from elsewhere into this run's journal.
+
+    Args:
+        reuse: another run's journal; its answers to the same requests by the same models count.
+        cache: answers of any run.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        writer: Writer,
+        reuse: Journal | None = None,
+        cache: ResponseCache | None = None,
+    ) -> None:
+        self._journal = journal
+        self._writer = writer
+        self._reuse = reuse
+        self._cache = cache
+        self._resuming = journal.count() > 0
+        #: Key -> what comes of it, for the requests that are being asked for.
+        self._asking: dict[bytes, asyncio.Future[Entry | None]] = {}
+
+    def recorded(self, request: Request, digest: bytes) -> Entry | None:
+        """This run's own answer.
+
+        Raises:
+            RunConflictError: the journal has one that was given to something else.
+        """
+        if not self._resuming or request.slot is None:
+            return None
+        entry = self._journal.get(request.slot)
+        if entry is None:
+            return None
+        if entry.digest != digest:
+            s = request.slot
+            raise RunConflictError(
+                f"the journal holds an answer for {s.task}/{s.sample} (epoch {s.epoch}, {s.role}) "
+                "that was given to another request or by another model; use --fresh for a new run"
+            )
+        key = answer_key(request, digest)
+        if key is not None and entry.number is not None and isinstance(entry.answer, Response):
+            self._writer.remember(key, entry.number)
+        return entry
+
+    async def elsewhere(self, request: Request, digest: bytes) -> Entry | None:
+        """An answer of another run or of the cache, copied into this run's journal."""
+        if request.slot is None:
+            return None
+        if self._reuse is not None:
+            entry = self._reuse.get(request.slot)
+            if entry is not None and entry.digest == digest and entry.status == "ok":
+                return await self._take(replace(entry, number=None), answer_key(request, digest))
+        if self._cache is not None:
+            key = answer_key(request, digest)
+            answer = None if key is None else self._cache.get(key)
+            if answer is not None:
+                return await self._take(Entry(request.slot, digest, answer, 0.0, 0), key)
+        return None
+
+    async def once(
+        self,
+        request: Request,
+        digest: bytes,
+        ask: Callable[[bytes | None], Awaitable[Entry]],
+    ) -> tuple[Entry, bool]:
+        """The answer to a request, asked for only if no equal one was answered or is under way.
+
+        Args:
+            ask: asks the model and commits the answer under the key that it is given.
+
+        Returns:
+            The answer under the request's own slot, and whether the model was asked for it. A
+            failure serves nobody else: each request has its own tries.
+        """
+        key = answer_key(request, digest)
+        if key is None or request.slot is None:
+            return await ask(None), True
+        while (under_way := self._asking.get(key)) is not None:
+            other = await asyncio.shield(under_way)
+            if other is not None:
+                return await self._copy(request.slot, other), False
+        number = self._writer.number(key)
+        if number is not None:
+            before = self._journal.at(number)
+            if before is not None and before.digest == digest and before.status == "ok":
+                return await self._copy(request.slot, before), False
+        asking: asyncio.Future[Entry | None] = asyncio.get_running_loop().create_future()
+        self._asking[key] = asking
+        answered = None
+        try:
+            entry = await ask(key)
+            answered = entry if entry.status == "ok" else None
+        finally:
+            del self._asking[key]
+            asking.set_result(answered)
+        return entry, True
+
+    async def _copy(self, slot: Slot, entry: Entry) -> Entry:
+        return await self._take(Entry(slot, entry.digest, entry.answer, 0.0, 0), None)
+
+    async def _take(self, entry: Entry, key: bytes | None) -> Entry:
+        await self._writer.commit([entry], [key])
+        return entry
