@@ -8,9 +8,9 @@ import os
 import shutil
 import signal
 import sqlite3
-import zlib
 import threading
 import time
+import zlib
 
 import pytest
 
