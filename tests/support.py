@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -121,3 +122,13 @@ def _as_answer(answer: Response | Failure | str | float) -> Response | Failure:
     if isinstance(answer, float):
         return Response(loglikelihood=answer, output_tokens=1)
     return answer
+
+
+def in_loop(test: Callable[..., Any]) -> Callable[..., Any]:
+    """Run an async test on an event loop of its own."""
+
+    @functools.wraps(test)
+    def run(*arguments: Any, **fixtures: Any) -> None:
+        asyncio.run(test(*arguments, **fixtures))
+
+    return run

@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from evalharness.engine.dialogue import Crashed, Dialogue, Failed, broken_promise
+from evalharness.engine.keys import entry_digest
 from evalharness.engine.known import Known
-from evalharness.engine.lanes import Lane, entry_digest
+from evalharness.engine.lanes import Lane
 from evalharness.engine.windows import Waiting, Window
 from evalharness.records import (
     Attempt,

@@ -21,10 +21,13 @@ __all__ = ["Gate", "Limits"]
 
 #: Calls at once in the beginning; doubled each round until the endpoint throttles.
 _FIRST = 16
-#: A round is as many answers as calls may be in flight, but at least so many.
-_SHORTEST_ROUND = 10
-#: Share of throttled tries in a round above which the limit shrinks, and by what.
-_CONGESTED = 0.1
+#: A round is as many answers as calls may be in flight, but at least so many; one in which most
+#: are throttled is cut short.
+_SHORTEST_ROUND = 40
+_CUT_SHORT = 10
+#: Share of throttled tries in a round above which the limit shrinks, and by what. Far above the few
+#: per cent that a healthy endpoint throttles at random: those would bring any limit down.
+_CONGESTED = 0.15
 _SHRINK = 0.7
 
 
@@ -133,19 +136,22 @@ class Gate:
         """
         if self._tokens is not None and tokens:
             self._tokens.correct(tokens)
+        if not self._limits.fixed:
+            self._heed(request, answer)
+            self._learn(answer)
+        self._wake()
+
+    def _heed(self, request: Hashable, answer: Response | Failure) -> None:
         given_up = None
         if isinstance(answer, Response):
             self._circuit.answered()
-        elif answer.retryable and not self._limits.fixed:
+        elif answer.retryable:
             after = answer.retry_after or 0.0
             given_up = self._circuit.failed(request, answer.reason, after)
         elif answer.outcome == "errored":
             given_up = self._circuit.refused(answer.reason)
         if given_up is not None:
-            self._halt.stop(given_up)
-        if not self._limits.fixed:
-            self._learn(answer)
-        self._wake()
+            self._halt.stop(f"{given_up}; see to the endpoint and run the same command again")
 
     def _learn(self, answer: Response | Failure) -> None:
         throttled = isinstance(answer, Failure) and answer.throttled
@@ -156,7 +162,8 @@ class Gate:
             self._retry_after = max(self._retry_after, getattr(answer, "retry_after", 0.0) or 0.0)
         elif self._slow_start:
             self._grow()
-        if self._seen < max(self._limit, _SHORTEST_ROUND):
+        mostly = self._seen >= _CUT_SHORT and 2 * self._throttled > self._seen
+        if self._seen < max(self._limit, _SHORTEST_ROUND) and not mostly:
             return
         if self._throttled > _CONGESTED * self._seen:
             self._slow_start = False

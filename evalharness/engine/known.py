@@ -3,33 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
+from evalharness.engine.keys import answer_key
 from evalharness.engine.writer import Writer
 from evalharness.errors import RunConflictError
 from evalharness.records import Request, Response, Slot
 from evalharness.store.cache import ResponseCache
 from evalharness.store.journal import Entry, Journal
 
-__all__ = ["Known", "answer_key"]
-
-
-def answer_key(request: Request, digest: bytes) -> bytes | None:
-    """Under what an answer may serve another request; None where it may not.
-
-    Sampled answers serve no other: they would not be independent. Repeats (epochs, generations) are
-    kept apart from each other also where they are greedy: they were asked for to see whether the
-    answers differ.
-    """
-    slot = request.slot
-    if slot is None or (request.decoding is not None and request.decoding.temperature > 0):
-        return None
-    draw = slot.ordinal if request.kind == "generate" and request.role == "target" else 0
-    if not slot.epoch and not draw:
-        return digest
-    return hashlib.sha256(b"%b%d.%d" % (digest, slot.epoch, draw)).digest()
+__all__ = ["Known"]
 
 
 class Known:

@@ -8,7 +8,6 @@ plan alone, not of timing, and a resumed run meets the same ones.
 
 from __future__ import annotations
 
-import hashlib
 import math
 import random
 import time
@@ -19,21 +18,17 @@ from evalharness.adapters.base import Adapter
 from evalharness.engine.budget import Budget, tokens_wanted
 from evalharness.engine.gate import Gate
 from evalharness.engine.halt import Halt, Halted
+from evalharness.engine.keys import answer_key
 from evalharness.engine.writer import Writer
 from evalharness.errors import EvalHarnessError, UnavailableError
 from evalharness.records import Failure, Request, Response, Role
 from evalharness.store.journal import Entry
 
-__all__ = ["Lane", "Retries", "entry_digest"]
+__all__ = ["Lane", "Retries"]
 
 #: Longest wait between two tries, in seconds: of our own accord, and because a server asks for it.
 _LONGEST_WAIT = 60.0
 _LONGEST_PAUSE = 600.0
-
-
-def entry_digest(identity_digest: str, request: Request) -> bytes:
-    """What an answer depends on: the model's identity and the request's content, as 32 bytes."""
-    return hashlib.sha256((identity_digest + request.content_digest).encode()).digest()
 
 
 @dataclass(frozen=True)
@@ -140,7 +135,8 @@ class Lane:
                         found[index] = self._turned_away(requests[index], digests[index], stop)
                     break
             entries = [entry for entry in found if entry is not None]
-            await self._store(entries, [])
+            keys = [answer_key(*pair) for pair in zip(requests, digests, strict=True)]
+            await self._store(entries, keys)
             return entries
         finally:
             self.gate.leave()
@@ -152,14 +148,14 @@ class Lane:
     async def _store(self, entries: Sequence[Entry], keys: Sequence[bytes | None]) -> None:
         # what cannot be tried is no record of the model: it is found out again on resume
         kept = [
-            entry
-            for entry in entries
+            (entry, key)
+            for entry, key in zip(entries, keys, strict=True)
             if isinstance(entry.answer, Response) or entry.answer.outcome == "errored"
         ]
         if kept:
-            await self.writer.commit(kept, keys if len(kept) == len(entries) else [])
+            await self.writer.commit([entry for entry, _ in kept], [key for _, key in kept])
         if self.on_response is not None:
-            for entry in kept:
+            for entry, _ in kept:
                 self.on_response(entry)
 
     async def _try(

@@ -45,7 +45,7 @@ class Writer:
         """An answer of ``key`` stands in the journal already."""
         self._numbers[key[:8]] = number
 
-    async def commit(self, entries: Sequence[Entry], keys: Sequence[bytes | None] = ()) -> None:
+    async def commit(self, entries: Sequence[Entry], keys: Sequence[bytes | None]) -> None:
         """Return once the entries are on disk; those of one call share a transaction.
 
         Args:
@@ -83,7 +83,7 @@ class Writer:
                 [
                     (key, entry.answer)
                     for waiting in batch
-                    for key, entry in zip(waiting.keys, waiting.entries, strict=False)
+                    for key, entry in zip(waiting.keys, waiting.entries, strict=True)
                     if key is not None and isinstance(entry.answer, Response)
                 ]
             )
@@ -91,12 +91,10 @@ class Writer:
 
     def _settle(self, batch: Sequence[_Waiting], number: int) -> None:
         for waiting in batch:
-            for key, entry in zip(waiting.keys, waiting.entries, strict=False):
+            for key, entry in zip(waiting.keys, waiting.entries, strict=True):
                 if key is not None and isinstance(entry.answer, Response):
                     self.remember(key, number)
                 number += 1
-            if not waiting.keys:
-                number += len(waiting.entries)
             if not waiting.done.done():
                 waiting.done.set_result(None)
 

@@ -1,0 +1,30 @@
+"""What an answer depends on, as a digest; and under what it may serve another request."""
+
+from __future__ import annotations
+
+import hashlib
+
+from evalharness.records import Request
+
+__all__ = ["answer_key", "entry_digest"]
+
+
+def entry_digest(identity_digest: str, request: Request) -> bytes:
+    """What an answer depends on: the model's identity and the request's content, as 32 bytes."""
+    return hashlib.sha256((identity_digest + request.content_digest).encode()).digest()
+
+
+def answer_key(request: Request, digest: bytes) -> bytes | None:
+    """Under what an answer may serve another request; None where it may not.
+
+    Sampled answers serve no other: they would not be independent. Repeats (epochs, generations) are
+    kept apart from each other also where they are greedy: they were asked for to see whether the
+    answers differ.
+    """
+    slot = request.slot
+    if slot is None or (request.decoding is not None and request.decoding.temperature > 0):
+        return None
+    draw = slot.ordinal if request.kind == "generate" and request.role == "target" else 0
+    if not slot.epoch and not draw:
+        return digest
+    return hashlib.sha256(b"%b%d.%d" % (digest, slot.epoch, draw)).digest()

@@ -1,0 +1,142 @@
+"""Budgets: kept over sessions, exact for requests, and the run that they stop resumes."""
+
+from __future__ import annotations
+
+import pytest
+
+import evalharness
+from evalharness.config import load_config
+from evalharness.errors import ConfigError
+from evalharness.records import Response
+from tests.support import FakeModel, item, write_suite
+
+ITEMS = [item(n) for n in range(30)]
+PRICES = {"version": "2026-11-01", "models": {"fake": {"input": 1.0, "output": 2.0}}}
+
+
+def answer(_request):
+    return Response(text="A", input_tokens=100, output_tokens=10)
+
+
+def run(tmp_path, model=None, **config):
+    if not (tmp_path / "suite_small").exists():
+        write_suite(tmp_path, ITEMS)
+    model = model or FakeModel(answer, concurrency=2)
+    found = evalharness.run(
+        {"target": model, "suites": [str(tmp_path / "suite_small")], **config},
+        out=tmp_path / "results",
+    )
+    return found, model
+
+
+def counts(found):
+    return found.samples["outcome"].value_counts().to_dict()
+
+
+def test_requests_are_never_more_than_allowed_and_the_rest_is_not_run(tmp_path):
+    found, model = run(tmp_path, max_requests=10)
+    assert len(model.asked) == 10
+    assert counts(found) == {"not_run": 20, "answered": 10}
+    assert found.exit_code == 3
+    assert found.stopped == (
+        "the budget is used up (max_requests: 10); raise it and run the same command again"
+    )
+    cell = found.scorecard.dimensions["factuality"].tasks["small"].metrics["accuracy"]
+    assert (cell.n_planned, cell.n_measured, cell.grade) == (30, 10, "insufficient")
+    assert cell.bounds[1] - cell.bounds[0] == pytest.approx(20 / 30)
+
+
+def test_a_raised_budget_goes_on_and_ends_like_a_run_without_one(tmp_path):
+    whole, _ = run(tmp_path / "whole")
+    run(tmp_path, max_requests=10)
+    found, model = run(tmp_path, max_requests=25)
+    assert len(model.asked) == 15, "what earlier sessions used counts"
+    found, model = run(tmp_path)
+    assert len(model.asked) == 5
+    assert found.stopped is None
+    assert found.exit_code == 0
+    assert len(list((tmp_path / "results").glob("run-*"))) == 1
+    assert (found.path / "scorecard.json").read_bytes() == (
+        whole.path / "scorecard.json"
+    ).read_bytes()
+
+
+def test_the_same_budget_again_asks_nothing(tmp_path):
+    run(tmp_path, max_requests=10)
+    found, model = run(tmp_path, max_requests=10)
+    assert model.asked == []
+    assert found.exit_code == 3
+
+
+def test_a_budget_that_just_suffices_stops_nothing(tmp_path):
+    found, _ = run(tmp_path, max_requests=30, max_tokens=30 * 110)
+    assert found.stopped is None
+    assert found.exit_code == 0
+
+
+def test_tokens_stop_it_and_only_what_was_in_flight_goes_over(tmp_path):
+    found, model = run(tmp_path, max_tokens=1000)
+    assert 10 <= len(model.asked) <= 12
+    assert "max_tokens: 1,000" in found.stopped
+
+
+def test_cost_needs_prices_and_stops_it(tmp_path):
+    found, model = run(tmp_path, max_cost=0.0012, prices=PRICES)
+    assert 10 <= len(model.asked) <= 12
+    assert "max_cost: 0.0012" in found.stopped
+    summary = found._directory.read_json(found.path / "summary.json")
+    assert summary["cost"] == pytest.approx(len(model.asked) * (100 + 2 * 10) / 1e6)
+    assert found.info["config"]["prices"]["version"] == "2026-11-01"
+
+
+def test_a_model_without_a_price_is_refused_before_the_first_call(tmp_path):
+    model = FakeModel(answer, name="other")
+    with pytest.raises(ConfigError, match=r"max_cost: there is no price for other; add under"):
+        run(tmp_path, model, max_cost=1, prices=PRICES)
+    assert model.calls == []
+
+
+def test_tokens_that_nobody_reports_are_estimated_and_said_to_be(tmp_path):
+    model = FakeModel(lambda r: "A" * 40, concurrency=1)
+    found, _ = run(tmp_path, model, max_tokens=200)
+    used = found._directory.read_json(found.path / "summary.json")["used"]["target"]
+    assert used["estimated"] == len(model.asked) < 30
+    assert used["output_tokens"] == 10 * len(model.asked)
+
+
+def test_time_stops_it_also_while_all_wait(tmp_path):
+    model = FakeModel(answer, concurrency=1, delay=0.03)
+    found, _ = run(tmp_path, model, max_minutes=0.15 / 60)
+    assert 0 < len(model.asked) < 30
+    assert "max_minutes" in found.stopped
+
+
+def test_a_judge_or_classifier_counts_too(tmp_path):
+    from tests.engine.test_execute import GENERATE
+
+    write_suite(tmp_path, [item(n) for n in range(4)], task=GENERATE)
+    target = FakeModel(lambda r: Response(text=f"text {r.slot.sample} {r.slot.ordinal}"))
+    classifier = FakeModel(lambda r: Response(scores={"toxicity": 0.0}), kinds=["classify"])
+    found, _ = run(tmp_path, target, classifier=classifier, max_requests=14)
+    assert len(target.asked) + len(classifier.asked) == 14
+    assert found.exit_code == 3
+
+
+def test_a_price_table_may_stand_in_a_file_of_its_own(tmp_path):
+    (tmp_path / "prices.yaml").write_text(
+        "version: 2026-11-01\nmodels:\n  m: {input: 0.1, output: 0.4}\n"
+    )
+    (tmp_path / "run.yaml").write_text("target: demo\ntasks: [a]\nprices: ./prices.yaml\n")
+    config = load_config(tmp_path / "run.yaml").config
+    assert config.prices.models["m"].output == 0.4
+    assert config.prices.version == "2026-11-01"
+    (tmp_path / "prices.yaml").write_text("version: 1\nmodels: {m: {input: -1, output: 0}}\n")
+    with pytest.raises(ConfigError, match=r"prices.yaml:2: models.m.input"):
+        load_config(tmp_path / "run.yaml")
+
+
+def test_budgets_are_no_part_of_the_measurement(tmp_path):
+    one, _ = run(tmp_path)
+    other, model = run(tmp_path, max_requests=1000, max_outage=None, retries=3, prices=PRICES)
+    assert one.path == other.path
+    assert model.asked == []
