@@ -62,7 +62,7 @@ class Server:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.port = urlsplit(url).port
+        self.port = urlsplit(url).port or 80
 
     def stats(self) -> dict[str, Any]:
         """What it counted since the last reset."""

@@ -22,7 +22,6 @@ import functools
 import json
 import re
 import signal
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -303,4 +302,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
