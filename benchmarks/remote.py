@@ -30,7 +30,7 @@ import measure
 import suite
 
 MIXED = "429=5,500=2,malformed=1,reset=1,hang=1"
-#: Of a call: short, so that a hang costs seconds; far above the latency.
+#: Of a call where some hang: short, so that a hang costs seconds; far above the latency.
 TIMEOUT = 2.0
 SIZES = (2_000, 10_000, 100_000)
 #: A ceiling needs no more calls than these.
@@ -73,22 +73,26 @@ class WrongError(Exception):
     """A run reports what cannot be."""
 
 
-def configure(folder: Path, samples: int, url: str, in_flight: int) -> Path:
-    """A suite and its configuration for the server at ``url``."""
+def configure(folder: Path, samples: int, url: str, in_flight: int, **more: float) -> Path:
+    """A suite and its configuration for the server at ``url``; ``more`` are the adapter's."""
     target: dict[str, object] = {
-        "adapter": "openai", "base_url": url, "model": "bench", "concurrency": in_flight,
-        "timeout_first_byte": TIMEOUT,
+        "adapter": "openai", "base_url": url, "model": "bench", "concurrency": in_flight, **more
     }  # fmt: skip
     return suite.write(folder, samples, target)
 
 
-def run(folder: Path, samples: int, server: measure.Server, in_flight: int) -> Finished:
+def run(
+    folder: Path, samples: int, server: measure.Server, in_flight: int, **more: float
+) -> Finished:
     """Run the whole command once in an empty ``folder`` and check its score.
+
+    Args:
+        more: further options of the adapter.
 
     Raises:
         WrongError: it failed, or its score is not the model's.
     """
-    config = configure(folder, samples, server.url, in_flight)
+    config = configure(folder, samples, server.url, in_flight, **more)
     server.reset()
     used = measure.run(measure.evaluate(config, folder / "out"))
     if used.code:
@@ -198,7 +202,7 @@ def whole(options: argparse.Namespace, folder: Path) -> None:
     print(f"\nwith faults: {MIXED} (percent), timeout {TIMEOUT:g} s", flush=True)
     # the same port: the endpoint is part of the model's identity
     with measure.serving(options.latency, "--faults", MIXED, port=server.port) as faulty:
-        again = run(folder / "faults", samples, faulty, in_flight)
+        again = run(folder / "faults", samples, faulty, in_flight, timeout_first_byte=TIMEOUT)
     show(again, limit)
     slower = f"{again.used.wall - done.used.wall:.2f} s more than without"
     line("replies", f"{again.seen['requests']}", _counts(again.seen["replies"]))

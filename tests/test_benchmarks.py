@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+import evalharness
+
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 MODULES = ("suite", "server", "measure", "remote")
 
@@ -163,6 +165,26 @@ def test_another_score_is_found_out(load, tmp_path, measured, right):
     (tmp_path / "scorecard.json").write_text(json.dumps(card))
     with pytest.raises(remote.WrongError):
         remote.check_score(tmp_path, 10)
+
+
+def test_the_peers_samples_are_sent_as_they_are_and_read_by_letter(tmp_path):
+    rows = [
+        {
+            "id": f"s{n}",
+            "input": f"[s{n}] What is {n} + 1?\nA) {n + 1}\nB) 0\nC) 1\nD) 2",
+            "label": n,
+        }
+        for n in range(4)
+    ]
+    data = tmp_path / "mc.jsonl"
+    data.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "app.py").write_text("def answer(prompt):\n    return 'ANSWER: C'\n")
+    app = f"{{adapter: function, path: '{tmp_path}/app.py:answer'}}"
+    overrides = [f"tasks.0.data={data}", f"target={app}"]
+    run = evalharness.run(BENCHMARKS / "peers" / "run.yaml", out=tmp_path, overrides=overrides)
+    frame = run.samples.set_index("sample_id")
+    assert dict(frame["prompt"]) == {row["id"]: row["input"] for row in rows}
+    assert dict(frame["score_correct"]) == {"s0": 0.0, "s1": 0.0, "s2": 1.0, "s3": 0.0}
 
 
 @pytest.mark.full
