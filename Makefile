@@ -33,6 +33,15 @@ lint: venv
 selftest: venv
 	$(BIN)/evalharness selftest
 
+# A quick size; benchmarks/README.md has the real ones.
+benchmarks: venv
+	$(BIN)/python benchmarks/startup.py
+	$(BIN)/python benchmarks/engine.py --samples 2000
+	$(BIN)/python benchmarks/remote.py --samples 2000 --faults
+	$(BIN)/python benchmarks/remote.py --samples 2000 --kill
+	$(BIN)/python benchmarks/remote.py --scaling --sizes 1000 5000
+	$(BIN)/python benchmarks/remote.py --memory 50000
+
 venv: $(VENV)/.installed
 
 $(VENV)/.installed: pyproject.toml constraints.txt
