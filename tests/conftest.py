@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,11 +20,41 @@ def data_root() -> Path:
     Without it the tests that need it are skipped with the reason; EVALHARNESS_REQUIRE_DATA=1 (as
     .ci/run sets it) makes them fail, so that a check that was not made does not count as passed.
     """
-    beside = Path(__file__).parents[2] / "shared" / "data"
-    root = Path(os.environ.get("EVALHARNESS_DATA") or beside)
+    root = _data_root()
     if not (root / "MANIFEST.json").is_file():
-        message = f"no benchmark data at {root}; set EVALHARNESS_DATA"
-        if os.environ.get("EVALHARNESS_REQUIRE_DATA") == "1":
-            pytest.fail(message)
-        pytest.skip(message)
+        _missing(f"no benchmark data at {root}; set EVALHARNESS_DATA")
     return root
+
+
+@pytest.fixture
+def fake_openai() -> Iterator[str]:
+    """The base URL of the fake OpenAI-compatible server in ``tools`` beside the data.
+
+    Like the data it is looked for, and a CI run fails without it.
+    """
+    program = _data_root().parent / "tools" / "fake_openai.py"
+    if not program.is_file():
+        _missing(f"no fake server at {program}; set EVALHARNESS_DATA to the folder beside it")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, str(program), "--port", str(port), "--latency-ms", "5"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    try:
+        assert re.search(r"http://127\.0\.0\.1", process.stdout.readline())
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.communicate(timeout=10)
+
+
+def _data_root() -> Path:
+    beside = Path(__file__).parents[2] / "shared" / "data"
+    return Path(os.environ.get("EVALHARNESS_DATA") or beside)
+
+
+def _missing(message: str) -> None:
+    if os.environ.get("EVALHARNESS_REQUIRE_DATA") == "1":
+        pytest.fail(message)
+    pytest.skip(message)
