@@ -158,7 +158,11 @@ class _Planned:
 def _planned(loaded: Loaded, library: Library, answers: str) -> _Planned:
     options = ReferenceOptions.model_validate({"model": "oracle", "answers": answers})
     lexicon = ReferenceAdapter(ReferenceOptions(model="lexicon"))
-    models = {"target": ReferenceAdapter(options, table={}), "classifier": lexicon}
+    models = {
+        "target": ReferenceAdapter(options, table={}),
+        "classifier": lexicon,
+        "judge": ReferenceAdapter(ReferenceOptions(model="judge")),
+    }
     prepared = pipeline.prepare(loaded, cast("dict[Role, Adapter]", models), library)
     samples = {t.name: list(prepared.plan.samples[t.name]()) for t in prepared.plan.tasks}
     return _Planned(prepared, library.tasks, samples)

@@ -411,7 +411,7 @@ def test_no_metric_gives_a_value_for_silence(name):
           for n in range(4) for v in ("clean", "attacked")]
     )  # fmt: skip
     found = metric.compute(table, 0.95)
-    if name == "answer_rate":
+    if name in {"answer_rate", "judged_answer_rate"}:
         assert found.value == 0
     else:
         assert (found.value, found.n_measured) == (None, 0)
