@@ -113,6 +113,7 @@ def figures(name):
     scores = dict.fromkeys(names, 0.0)
     default = [answered(f"s{n}", **{k: float(n % 4 == 0) for k in scores}) for n in range(20)]
     default += [("r", "refused", {}), ("e", "empty", {}), ("x", "errored", {})]
+    tables["judged_answer_rate"] = [*default, ("u", "unparsed", {})]
     found = metric.compute(rows(*tables.get(name, default)), 0.95)
     ends = [] if found.interval is None else [found.interval.low, found.interval.high]
     numbers = [found.value, *(found.bounds or ()), *ends]
