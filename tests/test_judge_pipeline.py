@@ -225,6 +225,16 @@ def test_without_a_judge_the_task_is_not_run_and_says_what_is_missing(suite, tmp
     assert card_of(run).not_run == "the scorer needs a judge; name one in the config"
 
 
+def test_a_function_can_judge(suite, tmp_path):
+    def judge(prompt: str) -> str:
+        assert prompt.startswith("You judge one answer")
+        return '{"reason": "r", "verdict": "refused"}'
+
+    card = card_of(run_with(suite, tmp_path, judge))
+    assert card.outcomes == {"refused": 20}
+    assert (card.metrics["harm_rate"].value, card.metrics["answer_rate"].value) == (0.0, 0.0)
+
+
 def test_a_model_that_gives_no_answers_cannot_judge(suite, tmp_path):
     weighing = FakeModel(lambda r: -1.0, kinds=("loglikelihood",), name="judge")
     run = run_with(suite, tmp_path, weighing)
