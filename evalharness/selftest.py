@@ -22,6 +22,7 @@ from evalharness.errors import ConfigError, DataError
 from evalharness.records import Role, Sample
 from evalharness.scorecard.metrics.registry import MetricUse, metrics_of
 from evalharness.scorecard.model import Scorecard, TaskCard
+from evalharness.scorers import registry as scorers
 from evalharness.store.directory import RunDirectory
 from evalharness.tasks.data import open_data
 from evalharness.tasks.library import Library, Task
@@ -158,7 +159,11 @@ class _Planned:
 def _planned(loaded: Loaded, library: Library, answers: str) -> _Planned:
     options = ReferenceOptions.model_validate({"model": "oracle", "answers": answers})
     lexicon = ReferenceAdapter(ReferenceOptions(model="lexicon"))
-    models = {"target": ReferenceAdapter(options, table={}), "classifier": lexicon}
+    models = {
+        "target": ReferenceAdapter(options, table={}),
+        "classifier": lexicon,
+        "judge": ReferenceAdapter(ReferenceOptions(model="judge")),
+    }
     prepared = pipeline.prepare(loaded, cast("dict[Role, Adapter]", models), library)
     samples = {t.name: list(prepared.plan.samples[t.name]()) for t in prepared.plan.tasks}
     return _Planned(prepared, library.tasks, samples)
@@ -308,9 +313,12 @@ def _counted(
     chosen = [s for s in samples if all(s.tags.get(t) == v for t, v in use.where.items())]
     model = adapter.identity.model
     name = use.metric.name
-    if model == "planted" and name in {"accuracy", "leak_rate", "disclosure_rate"}:
+    counted = {"accuracy", "leak_rate", "disclosure_rate", "harm_rate", "over_refusal_rate"}
+    if model == "planted" and name in counted:
         good = [adapter.is_good(task.name, sample.id) for sample in chosen]
-        if name == "accuracy":
+        if "judge" in scorers.roles_of(task.definition.scorer.name):
+            hits = good if use.metric.direction == "higher" else [not g for g in good]
+        elif name == "accuracy":
             hits = [_is_answer(s, g) for s, g in zip(chosen, good, strict=True)]
         elif name == "leak_rate":
             hits = [not g for g in good]

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ValidationError
 
 from evalharness.errors import EvalHarnessError
 
-__all__ = ["YamlFile", "did_you_mean", "read", "validate"]
+__all__ = ["YamlFile", "did_you_mean", "option_fault", "read", "validate"]
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -122,6 +122,17 @@ def did_you_mean(word: str, known: Mapping[str, Any] | list[str] | tuple[str, ..
     if near:
         return f"; did you mean '{near[0]}'?"
     return f"; known: {', '.join(names)}" if names else ""
+
+
+def option_fault(fault: ValidationError) -> str:
+    """What is wrong with the first option of a component that does not fit."""
+    first = fault.errors()[0]
+    option = ".".join(map(str, first["loc"])) or "options"
+    if first["type"] in {"missing", "missing_argument", "missing_keyword_only_argument"}:
+        return f"option '{option}' is required; add it"
+    if first["type"] == "value_error":
+        return f"{option}: {first['ctx']['error']}"
+    return f"{option}: {first['msg'][:1].lower()}{first['msg'][1:]}; found {first['input']!r:.60}"
 
 
 def validate(model: type[Model], file: YamlFile, error: type[EvalHarnessError]) -> Model:

@@ -40,6 +40,7 @@ def test_it_holds_the_suites_the_configs_and_the_demo_model(wheel):
         "evalharness/demo/model/model.safetensors",
         "evalharness/reports/templates/style.css",
         "evalharness/scorecard/scorecard.schema.json",
+        "evalharness/scorers/rubrics/harm.yaml",
         "evalharness/py.typed",
     ):
         assert name in names

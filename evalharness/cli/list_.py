@@ -86,17 +86,22 @@ def _scorers() -> list[dict[str, Any]]:
     rows = []
     for name, origin in registry.names().items():
         scorer = registry.BUILT_IN.get(name)
-        languages = getattr(scorer, "languages", None)
+        languages, scores = getattr(scorer, "languages", None), getattr(scorer, "scores", ())
         rows.append(
             {
                 "name": name,
                 "version": f"v{scorer.version}" if scorer else "",
-                "scores": ",".join(getattr(scorer, "scores", ())),
-                "languages": "any" if languages is None else ",".join(sorted(languages)),
+                # a judge's are its rubric's
+                "scores": ",".join(scores) if isinstance(scores, tuple) else "by rubric",
+                "languages": "any" if languages is None else _languages(languages),
                 "from": origin,
             }
         )
     return rows
+
+
+def _languages(languages: Any) -> str:
+    return ",".join(sorted(languages)) if isinstance(languages, frozenset) else "by rubric"
 
 
 def _metrics() -> list[dict[str, Any]]:

@@ -23,12 +23,16 @@ class Scorer(Protocol):
     name: ClassVar[str]
     #: Raised whenever the same response would get another outcome.
     version: ClassVar[int]
-    #: The numbers that its outcomes may carry.
-    scores: ClassVar[tuple[str, ...]]
-    #: BCP 47 codes that it reads, or None where it reads no language (indices, exact matches).
-    languages: ClassVar[frozenset[str] | None]
     #: The roles that it asks beside the target.
     roles: ClassVar[frozenset[Role]]
+
+    @property
+    def scores(self) -> tuple[str, ...]:
+        """The numbers that its outcomes may carry."""
+
+    @property
+    def languages(self) -> frozenset[str] | None:
+        """BCP 47 codes that it reads, or None where it reads no language (indices, matches)."""
 
     def score(self, sample: Sample, attempt: Attempt) -> Scoring:
         """One outcome a generation (one in all for a choice by log-likelihood)."""

@@ -11,18 +11,20 @@ from pydantic import TypeAdapter, ValidationError
 
 from evalharness import yamlfile
 from evalharness.errors import TaskError
+from evalharness.records import Role
 from evalharness.scorers.base import Scorer
 from evalharness.scorers.bbq import BBQ
 from evalharness.scorers.choice import Choice, Rating, TrueMass
+from evalharness.scorers.judge import Judge
 from evalharness.scorers.leak import Exposure, Leak
 from evalharness.scorers.recorded import Recorded
 from evalharness.scorers.toxicity import Toxicity
 
-__all__ = ["BUILT_IN", "create", "describe", "names"]
+__all__ = ["BUILT_IN", "create", "describe", "names", "roles_of"]
 
 BUILT_IN: dict[str, type[Any]] = {
     scorer.name: scorer
-    for scorer in (BBQ, Choice, Exposure, Leak, Rating, Recorded, Toxicity, TrueMass)
+    for scorer in (BBQ, Choice, Exposure, Judge, Leak, Rating, Recorded, Toxicity, TrueMass)
 }
 
 
@@ -40,14 +42,10 @@ def create(name: str, options: Mapping[str, Any], where: str) -> Scorer:
     Raises:
         TaskError: there is no such scorer or option, or an option's value does not fit.
     """
-    scorer = BUILT_IN.get(name)
+    scorer = _class(name)
     if scorer is None:
-        points = {point.name: point for point in metadata.entry_points(group="evalharness.scorers")}
-        if name not in points:
-            raise TaskError(
-                f"{where}: there is no scorer '{name}'{yamlfile.did_you_mean(name, names())}"
-            )
-        scorer = points[name].load()
+        hint = yamlfile.did_you_mean(name, names())
+        raise TaskError(f"{where}: there is no scorer '{name}'{hint}")
     known = {field.name for field in dataclasses.fields(scorer)}
     for option in options:
         if option not in known:
@@ -56,17 +54,31 @@ def create(name: str, options: Mapping[str, Any], where: str) -> Scorer:
     try:
         made: Scorer = TypeAdapter(scorer).validate_python(dict(options))
     except ValidationError as fault:
-        first = fault.errors()[0]
-        option = ".".join(map(str, first["loc"])) or "options"
-        raise TaskError(
-            f"{where}: scorer '{name}': {option}: {first['msg']}; found {first['input']!r:.60}"
-        ) from None
+        raise TaskError(f"{where}: scorer '{name}': {yamlfile.option_fault(fault)}") from None
     return made
 
 
+def roles_of(name: str) -> frozenset[Role]:
+    """The roles that a scorer asks beside the target; none where there is no such scorer."""
+    return frozenset(getattr(_class(name), "roles", ()))
+
+
+def _class(name: str) -> type[Any] | None:
+    if name in BUILT_IN:
+        return BUILT_IN[name]
+    for point in metadata.entry_points(group="evalharness.scorers"):
+        if point.name == name:
+            return cast("type[Any]", point.load())
+    return None
+
+
 def describe(scorer: Scorer) -> dict[str, Any]:
-    """Name, version and options: the scorer's part of the protocol."""
-    options = {
-        field.name: getattr(scorer, field.name) for field in dataclasses.fields(cast("Any", scorer))
-    }
+    """Name, version and options: the scorer's part of the protocol.
+
+    An option that is a record of its own (a rubric) says by ``to_json`` what stands for it.
+    """
+    options = {}
+    for field in dataclasses.fields(cast("Any", scorer)):
+        value = getattr(scorer, field.name)
+        options[field.name] = value.to_json() if hasattr(value, "to_json") else value
     return {"name": scorer.name, "version": scorer.version, "options": options}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import evalharness
 from evalharness import yamlfile
@@ -13,6 +15,9 @@ from evalharness.errors import ConfigError, TaskError
 from evalharness.tasks.definition import SuiteDefinition, TaskDefinition
 
 __all__ = ["Library", "Suite", "Task", "bundled", "load_suite"]
+
+#: An option of a scorer that names a file in the task's folder.
+_OPTION_FILE = re.compile(r"\./.+\.ya?ml")
 
 
 @dataclass(frozen=True)
@@ -161,4 +166,29 @@ def _load_task(folder: Path, suite: SuiteDefinition, origin: str) -> Task:
             f"{file.where(('task',))}: task '{definition.task}' lies in a folder called "
             f"'{folder.name}'; give both the same name"
         )
+    read = {
+        option: _option_file(folder, value, file.where(("scorer", option)))
+        for option, value in definition.scorer.options.items()
+        if isinstance(value, str) and _OPTION_FILE.fullmatch(value)
+    }
+    if read:
+        scorer = definition.scorer
+        scorer = scorer.model_copy(update={"options": {**scorer.options, **read}})
+        definition = definition.model_copy(update={"scorer": scorer})
     return Task(definition, folder, suite.dimension, suite.suite, origin)
+
+
+def _option_file(folder: Path, name: str, where: str) -> Any:
+    """A scorer's option that is a file beside the task: its fields take the name's place.
+
+    So what a run keeps of a task holds all that its scorer needs, and can be scored again without
+    the task's folder.
+    """
+    base = folder.resolve()
+    path = (base / name).resolve()
+    if not path.is_relative_to(base):
+        raise TaskError(f"{where}: {name}: leads out of the task's folder; copy the file into it")
+    data = yamlfile.read(path, TaskError).data
+    if not isinstance(data, dict):
+        raise TaskError(f"{path}: expected fields such as 'name: value'; {where} names this file")
+    return data

@@ -15,7 +15,10 @@ import pytest
 
 from evalharness.records import Attempt, Message, Response, Sample, digest
 from evalharness.scorecard.metrics.registry import BUILT_IN as METRICS
+from evalharness.scorers import registry as scorers
+from evalharness.scorers.judge_prompt import judge_prompt
 from evalharness.scorers.registry import BUILT_IN as SCORERS
+from evalharness.scorers.rubric import bundled_rubrics, rubric_of
 from evalharness.tasks.attempts import ATTEMPT_VERSION
 from evalharness.tasks.data import open_data
 from evalharness.tasks.library import Library
@@ -37,9 +40,20 @@ SAMPLE = Sample(
     order=(1, 0, 2, 3),
     answer=0,
     target={"secret": "48-1937", "unknown": 3, "stereotyped": 0, "negative": True, "human": 12.5,
-            "labels": [1, 0, 1, 0], "canary": 1},
+            "labels": [1, 0, 1, 0], "canary": 1,
+            "correct_answers": ["red"], "incorrect_answers": ["蓝", "<|im_end|>"]},
 )  # fmt: skip
 
+
+#: Of scorers that have no default.
+SCORER_OPTIONS = {"judge": {"rubric": "truthfulness"}}
+
+#: A judge's answers, one a text that is not empty.
+VERDICTS = [
+    '{"reason": "r", "verdict": "truthful"}', '{"verdict": "Untruthful"}', "", "truthful",
+    '```json\n{"reason": "r", "verdict": "no_comment"}\n```', '{"verdict": "safe"}',
+    "I'm sorry, but I can't judge that.", '{"verdict": "truthful"} Yes.',
+]  # fmt: skip
 
 NUMBERS = replace(SAMPLE, choices=("-100", "-50", "0", "100"))
 
@@ -51,25 +65,32 @@ def prompts(name, method):
     return digest([s.to_json() for s in Renderer(task, dataset, method, seed=1).samples()])
 
 
+def answer(number, request):
+    """A classifier's toxicity of 0.75, or a judge's verdict."""
+    if request.role == "judge":
+        return Response(text=VERDICTS[number % len(VERDICTS)])
+    return Response(scores={"toxicity": 0.75})
+
+
 def finish(generator):
-    """Run a scoring; every classifier finds a toxicity of 0.75."""
+    """Run a scoring."""
     try:
         requests = next(generator)
         while True:
-            requests = generator.send([Response(scores={"toxicity": 0.75}) for _ in requests])
+            requests = generator.send([answer(n, request) for n, request in enumerate(requests)])
     except StopIteration as stop:
         return stop.value
 
 
 def outcomes(name):
     """The digest of a scorer's outcomes on fixed answers and log-likelihoods."""
-    scorer = SCORERS[name]()
+    scorer = scorers.create(name, SCORER_OPTIONS.get(name, {}), "here")
     texts = Attempt(tuple(Response(text=text, recorded={"correct": 1}) for text in TEXTS))
     choices = Attempt(
         tuple(Response(loglikelihood=v, output_tokens=2) for v in (-2.0, -1.5, -4.0, -3.0)),
         per_choice=True,
     )
-    both = {"leak": [texts], "toxicity": [texts], "recorded": [texts],
+    both = {"leak": [texts], "toxicity": [texts], "recorded": [texts], "judge": [texts],
             "true_mass": [choices], "exposure": [choices]}  # fmt: skip
     found = [
         [o.kind.value, {k: repr(round(v, 9)) for k, v in o.scores.items()}, o.answer]
@@ -88,15 +109,23 @@ def figures(name):
         "correlation": [answered(f"s{n}", rating=n % 5, human=n % 7) for n in range(20)],
     }
     tables["attack_success_rate"] = tables["accuracy_drop"]
-    scores = dict.fromkeys(("correct", "leaked", "true_mass", "toxicity", "exposure"), 0.0)
+    names = ("correct", "leaked", "true_mass", "toxicity", "exposure", "harmful", "declined")
+    scores = dict.fromkeys(names, 0.0)
     default = [answered(f"s{n}", **{k: float(n % 4 == 0) for k in scores}) for n in range(20)]
     default += [("r", "refused", {}), ("e", "empty", {}), ("x", "errored", {})]
+    tables["judged_answer_rate"] = [*default, ("u", "unparsed", {})]
     found = metric.compute(rows(*tables.get(name, default)), 0.95)
     ends = [] if found.interval is None else [found.interval.low, found.interval.high]
     numbers = [found.value, *(found.bounds or ()), *ends]
     return digest(
         [[repr(round(n, 9)) for n in numbers], found.n_planned, found.n_measured, found.n_excluded]
     )
+
+
+def judged(name):
+    """The digest of what a judge is shown by a bundled rubric, and of what stands for it."""
+    rubric = rubric_of(name)
+    return digest([judge_prompt(rubric, SAMPLE, text) for text in TEXTS] + [rubric.to_json()])
 
 
 def components():
@@ -107,6 +136,9 @@ def components():
             yield f"prompt {name} {method}", version, lambda n=name, m=method: prompts(n, m)
     for name, scorer in SCORERS.items():
         yield f"scorer {name}", str(scorer.version), lambda n=name: outcomes(n)
+    for name in bundled_rubrics():
+        version = f"{rubric_of(name).version}/{SCORERS['judge'].version}"
+        yield f"rubric {name}", version, lambda n=name: judged(n)
     for name, metric in METRICS.items():
         yield f"metric {name}", str(metric.version), lambda n=name: figures(n)
 

@@ -18,7 +18,10 @@ from evalharness.scorecard.metrics.shares import (
     Accuracy,
     AnswerRate,
     Exposure,
+    HarmRate,
+    JudgedAnswerRate,
     LeakRate,
+    OverRefusalRate,
     ToxicFraction,
     TrueMass,
 )
@@ -109,6 +112,34 @@ def test_a_refusal_does_no_harm_and_silence_is_not_known_to():
     assert found.value == pytest.approx(1 / 3)
     assert found.n_measured == 3
     assert found.bounds == (0.25, 0.5)
+
+
+def test_an_unread_verdict_is_neither_harmful_nor_harmless():
+    found = HarmRate().compute(
+        rows(answered("a", harmful=1), answered("b", harmful=0), ("c", "refused", {}),
+             ("d", "blocked", {}), ("e", "unparsed", {}), ("f", "errored", {})),
+        0.95,
+    )  # fmt: skip
+    assert (found.value, found.n_planned, found.n_measured) == (0.25, 6, 4)
+    assert found.bounds == (1 / 6, 3 / 6)
+
+
+def test_what_was_declined_in_part_in_whole_or_by_a_filter_counts_as_declined():
+    found = OverRefusalRate().compute(
+        rows(answered("a", declined=1), answered("b", declined=0), ("c", "refused", {}),
+             ("d", "blocked", {}), ("e", "empty", {}), ("f", "unparsed", {})),
+        0.95,
+    )  # fmt: skip
+    assert (found.value, found.n_planned, found.n_measured) == (0.75, 6, 4)
+    assert found.bounds == (3 / 6, 5 / 6)
+
+
+def test_a_judges_fault_is_no_silence_of_the_target():
+    table = rows(answered("a"), ("b", "refused", {}), ("c", "empty", {}), ("d", "unparsed", {}))
+    assert AnswerRate().compute(table, 0.95).value == 1 / 4
+    found = JudgedAnswerRate().compute(table, 0.95)
+    assert (found.value, found.n_planned, found.n_measured) == (1 / 3, 4, 3)
+    assert found.bounds == (1 / 4, 2 / 4)
 
 
 def test_repeats_are_averaged_within_the_sample_first():
@@ -411,7 +442,7 @@ def test_no_metric_gives_a_value_for_silence(name):
           for n in range(4) for v in ("clean", "attacked")]
     )  # fmt: skip
     found = metric.compute(table, 0.95)
-    if name == "answer_rate":
+    if name in {"answer_rate", "judged_answer_rate"}:
         assert found.value == 0
     else:
         assert (found.value, found.n_measured) == (None, 0)

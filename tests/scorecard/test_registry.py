@@ -66,6 +66,16 @@ def test_options_are_described_as_they_will_be_used():
     assert last["key"] == "answer_rate"
 
 
+@pytest.mark.parametrize("metrics", [["harm_rate"], ["harm_rate", "answer_rate"]])
+def test_where_a_judge_is_asked_the_answer_rate_knows_of_its_faults(metrics):
+    judge = {"scorer": "judge", "rubric": "harm"}
+    first, last = metrics_of(task(metrics=metrics, scorer=judge).definition)
+    assert (first.key, first.pair) == ("harm_rate", "answer_rate")
+    assert (last.key, last.metric.name) == ("answer_rate", "judged_answer_rate")
+    (_, other) = metrics_of(task(metrics=["accuracy"]).definition)
+    assert (other.key, other.metric.name) == ("answer_rate", "answer_rate")
+
+
 def test_every_metric_says_what_it_reads():
     uses = metrics_of(
         task(

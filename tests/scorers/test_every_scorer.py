@@ -18,6 +18,8 @@ from tests.scorers.driving import drive, said, sample
 
 SCORERS = sorted(registry.BUILT_IN)
 NEEDS_LIKELIHOODS = {"true_mass", "exposure"}
+#: Of those that have no default.
+OPTIONS = {"judge": {"rubric": "harm"}}
 every_scorer = pytest.mark.parametrize("name", SCORERS)
 every_reader = pytest.mark.parametrize("name", sorted({*SCORERS} - NEEDS_LIKELIHOODS))
 
@@ -46,7 +48,9 @@ SILENCE = {
 
 
 def score(name: str, attempt: Attempt, item=ITEM) -> Sequence[Outcome]:
-    _, found = drive(registry.create(name, {}, "here"), item, attempt, [ANSWER] * 9)
+    _, found = drive(
+        registry.create(name, OPTIONS.get(name, {}), "here"), item, attempt, [ANSWER] * 9
+    )
     return found
 
 
@@ -64,7 +68,7 @@ def test_silence_can_never_have_a_value(name, silence, item):
 
 @every_scorer
 def test_an_outcome_carries_only_declared_finite_scores(name):
-    scorer = registry.create(name, {}, "here")
+    scorer = registry.create(name, OPTIONS.get(name, {}), "here")
     texts = ["A", "50", "4923", "I'm sorry, but I can't help.", "qzx", "", "A or B", "无法确定"]
     attempts = [said(*texts)]
     if name in NEEDS_LIKELIHOODS:
@@ -93,7 +97,7 @@ def test_scoring_is_a_pure_function(name):
 
 @every_scorer
 def test_what_stands_in_the_protocol(name):
-    described = registry.describe(registry.create(name, {}, "here"))
+    described = registry.describe(registry.create(name, OPTIONS.get(name, {}), "here"))
     assert described["name"] == name
     assert described["version"] >= 1
     assert len(digest({**described, "options": repr(described["options"])})) == 64
@@ -102,7 +106,7 @@ def test_what_stands_in_the_protocol(name):
 
 @every_scorer
 def test_a_scorer_is_frozen_and_declares_itself(name):
-    scorer = registry.create(name, {}, "here")
+    scorer = registry.create(name, OPTIONS.get(name, {}), "here")
     assert dataclasses.is_dataclass(scorer)
     assert scorer.scores
     assert scorer.languages is None or scorer.languages
@@ -121,12 +125,14 @@ def test_a_scorer_is_frozen_and_declares_itself(name):
         ),
         ("leak", {"secret": "x"}, "scorer 'leak' has no option 'secret'"),
         ("choice", {"name": "x"}, "scorer 'choice' has no option 'name'"),
-        ("choice", {"normalise": "token"}, "scorer 'choice': normalise: Input should be 'none'"),
+        ("choice", {"normalise": "token"}, "scorer 'choice': normalise: input should be 'none'"),
         (
             "toxicity",
             {"threshold": "high"},
-            "scorer 'toxicity': threshold: Input should be a valid",
+            "scorer 'toxicity': threshold: input should be a valid",
         ),
+        ("judge", {}, "here: scorer 'judge': option 'rubric' is required; add it"),
+        ("judge", {"rubric": "harms"}, "there is no rubric 'harms'; did you mean 'harm'?"),
     ],
 )
 def test_an_option_without_effect_is_an_error(name, options, expected):

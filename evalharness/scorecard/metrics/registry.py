@@ -23,10 +23,14 @@ from evalharness.scorecard.metrics.shares import (
     AnswerRate,
     DisclosureRate,
     Exposure,
+    HarmRate,
+    JudgedAnswerRate,
     LeakRate,
+    OverRefusalRate,
     ToxicFraction,
     TrueMass,
 )
+from evalharness.scorers import registry as scorers
 from evalharness.scorers.base import Scorer
 from evalharness.tasks.definition import ComponentRef, TaskDefinition
 
@@ -36,8 +40,8 @@ BUILT_IN: dict[str, type[Any]] = {
     metric.name: metric
     for metric in (
         Accuracy, AccuracyDrop, AnswerRate, AttackSuccessRate, BBQBias, Correlation,
-        DisclosureRate, ExpectedMaximumToxicity, Exposure, LeakRate, ToxicFraction,
-        ToxicityProbability, TrueMass,
+        DisclosureRate, ExpectedMaximumToxicity, Exposure, HarmRate, JudgedAnswerRate, LeakRate,
+        OverRefusalRate, ToxicFraction, ToxicityProbability, TrueMass,
     )
 }  # fmt: skip
 
@@ -98,12 +102,21 @@ def metrics_of(definition: TaskDefinition) -> list[MetricUse]:
     for key in keys:
         if keys.count(key) > 1:
             raise TaskError(f"{where}: '{key}' stands twice; give one of them another 'name'")
+    if "judge" in scorers.roles_of(definition.scorer.name):
+        uses = [_judged(use) for use in uses]
     uses = [_paired(use) for use in uses]
     for use in uses:
         if use.pair is not None and use.pair not in keys:
             hint = yamlfile.did_you_mean(use.pair, keys)
             raise TaskError(f"{where}: '{use.key}' is paired with '{use.pair}'{hint}")
     return uses
+
+
+def _judged(use: MetricUse) -> MetricUse:
+    """Where a judge says what came back, its own faults are no silence of the target."""
+    if type(use.metric) is AnswerRate:
+        return dataclasses.replace(use, metric=JudgedAnswerRate())
+    return use
 
 
 def _paired(use: MetricUse) -> MetricUse:
@@ -139,21 +152,12 @@ def _use(ref: ComponentRef, where: str) -> MetricUse:
     try:
         made: Metric = TypeAdapter(metric).validate_python(options)
     except ValidationError as fault:
-        raise TaskError(f"{where}: metric '{ref.name}': {_sentence(fault)}") from None
+        raise TaskError(f"{where}: metric '{ref.name}': {yamlfile.option_fault(fault)}") from None
     for option in known:
         value = getattr(made, option)
         if isinstance(value, float) and not math.isfinite(value):
             raise TaskError(f"{where}: metric '{ref.name}': {option}: {value} is no finite number")
     return MetricUse(key, made, {str(tag): str(value) for tag, value in tags.items()}, pair)
-
-
-def _sentence(fault: ValidationError) -> str:
-    """What is wrong with the first option that does not fit."""
-    first = fault.errors()[0]
-    option = ".".join(map(str, first["loc"])) or "options"
-    if first["type"] in {"missing", "missing_argument", "missing_keyword_only_argument"}:
-        return f"option '{option}' is required; add it"
-    return f"{option}: {first['msg'][:1].lower()}{first['msg'][1:]}; found {first['input']!r:.60}"
 
 
 def describe_metrics(definition: TaskDefinition, scorer: Scorer) -> list[dict[str, Any]]:
