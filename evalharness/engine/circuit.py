@@ -1,23 +1,24 @@
 """A circuit breaker: notices that an endpoint is down, holds the calls back, ends a hopeless run.
 
-Closed: calls pass. Open: after some failed tries in a row none passes for a while, so that no call
+Closed: calls pass. Open: after some failures in a row none passes for a while, so that no call
 wears out its tries on an endpoint that is away. Half open: one call goes to see; its answer closes
 the circuit, its failure opens it again for longer.
+
+Only a fresh request that was sent after the last answer bears witness: one that failed before while
+others were answered may be at fault itself, and one that hangs fails long after it was sent.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 
 __all__ = ["Circuit"]
 
-#: Failed tries in a row that open the circuit, and the first and longest pause in seconds.
+#: Witnesses in a row that open the circuit, and the first and longest pause in seconds.
 _OPENS_AFTER = 5
 _FIRST_PAUSE = 1.0
 _LONGEST_PAUSE = 30.0
-#: One request that always fails is its own fault: an outage has met at least so many of them.
-_DIFFERENT = 3
 #: Refusals in a row, without any answer before, after which waiting or going on is pointless.
 _REFUSALS = 50
 
@@ -26,7 +27,8 @@ class Circuit:
     """One endpoint's circuit.
 
     Args:
-        max_outage: seconds without an answer after which the run is given up; None: never.
+        max_outage: seconds without an answer after which the run is given up; None: no call is
+            ever held back, and no run given up.
         clock: seconds; monotonic.
     """
 
@@ -38,7 +40,6 @@ class Circuit:
         self._failed = 0
         self._refused: int | None = 0
         self._since = 0.0
-        self._requests: set[Hashable] = set()
         self._pause = _FIRST_PAUSE
         #: The end of the pause, while the circuit is open.
         self._until: float | None = None
@@ -80,33 +81,33 @@ class Circuit:
                 return f"the first {self._refused} requests were all refused, the last: {reason}"
         return None
 
-    def failed(self, request: Hashable, reason: str, retry_after: float = 0.0) -> str | None:
+    def failed(self, reason: str, retry_after: float = 0.0, *, witness: bool) -> str | None:
         """A try failed that another may heal.
+
+        Args:
+            witness: it was a request's first, sent after the last answer.
 
         Returns:
             Why the run is given up, if it is.
         """
+        if self._max_outage is None:
+            return None
         now = self._clock()
-        if not self._failed:
-            self._since = now
-            self._requests.clear()
-        self._failed += 1
-        if len(self._requests) < _DIFFERENT:
-            self._requests.add(request)
-        if self._until is None and self._failed >= _OPENS_AFTER:
-            self._until = now + max(self._pause, retry_after)
-        elif self._probing:
+        if witness:
+            self._since = self._since if self._failed else now
+            self._failed += 1
+        if self._until is None:
+            if witness and self._failed >= _OPENS_AFTER:
+                self._until = now + max(self._pause, retry_after)
+            return None
+        if self._probing:
             self._probing = False
             self._pause = min(2 * self._pause, _LONGEST_PAUSE)
             self._until = now + max(self._pause, retry_after)
         away = now - self._since
-        if (
-            self._max_outage is not None
-            and away >= self._max_outage
-            and len(self._requests) >= _DIFFERENT
-        ):
-            return f"no answer for {away:.0f} s, the last try: {reason}"
-        return None
+        if away < self._max_outage:
+            return None
+        return f"no answer for {away:.0f} s, the last try: {reason}"
 
     def _close(self) -> None:
         self._until, self._probing, self._pause = None, False, _FIRST_PAUSE

@@ -10,7 +10,7 @@ import functools
 import math
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Generator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from evalharness.records import Failure, Outcome, OutcomeKind, Request, Response, Role, Slot
@@ -23,9 +23,12 @@ Dialogues = Generator[Sequence[Request], Sequence[Response], Result]
 
 
 class Failed(Exception):  # noqa: N818 - a signal within the engine, not an error
-    """A response could not be had."""
+    """A response could not be had; the failure says whose, unless it is the target's."""
 
-    def __init__(self, failure: Failure) -> None:
+    def __init__(self, failure: Failure, role: Role) -> None:
+        said = failure.reason
+        if role != "target" and role not in said:
+            failure = replace(failure, reason=f"the {role}: {said}")
         super().__init__(failure.reason)
         self.failure = failure
 
@@ -85,7 +88,8 @@ class Dialogue:
                 }
                 if failures and not (partial and answers):
                     generator.close()
-                    raise Failed(next(iter(failures.values())))
+                    place, failure = next(iter(failures.items()))
+                    raise Failed(failure, requests[place].role)
                 self.failed = failures
                 requests = _crashing(functools.partial(generator.send, answers))
         except StopIteration as stop:

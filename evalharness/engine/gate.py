@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from evalharness.engine.circuit import Circuit
@@ -69,7 +69,7 @@ class Gate:
         self._again: deque[asyncio.Future[None]] = deque()
         self._circuit = Circuit(limits.max_outage, clock)
         self._timer: asyncio.TimerHandle | None = None
-        self._seen = self._throttled = 0
+        self._answers = self._seen = self._throttled = 0
         self._retry_after = 0.0
         self._closed_until = 0.0
         self._calls = self._rate(limits.requests_per_minute)
@@ -87,12 +87,15 @@ class Gate:
         """Calls that may be in flight now."""
         return max(1, int(self._limit))
 
-    async def enter(self, tokens: int = 0, *, again: bool = False) -> None:
+    async def enter(self, tokens: int = 0, *, again: bool = False) -> int:
         """Wait for a place and a moment; `leave` must follow.
 
         Args:
             tokens: what the call will take, as estimated.
             again: a further try, which goes before first ones.
+
+        Returns:
+            How many answers have come so far: for `saw`.
 
         Raises:
             Halted: the run was stopped; no place is held.
@@ -121,33 +124,36 @@ class Gate:
             except BaseException:
                 self.leave()
                 raise
+        return self._answers
 
     def leave(self) -> None:
         """Give the place back."""
         self._inside -= 1
         self._wake()
 
-    def saw(self, request: Hashable, answer: Response | Failure, tokens: int = 0) -> None:
+    def saw(self, answer: Response | Failure, since: int, *, fresh: bool, tokens: int = 0) -> None:
         """Learn from one answer.
 
         Args:
-            request: tells requests apart.
+            since: what `enter` returned.
+            fresh: it is a request's first try.
             tokens: how many more it took than estimated.
         """
         if self._tokens is not None and tokens:
             self._tokens.correct(tokens)
         if not self._limits.fixed:
-            self._heed(request, answer)
+            self._heed(answer, witness=fresh and since == self._answers)
             self._learn(answer)
         self._wake()
 
-    def _heed(self, request: Hashable, answer: Response | Failure) -> None:
+    def _heed(self, answer: Response | Failure, *, witness: bool) -> None:
         given_up = None
         if isinstance(answer, Response):
+            self._answers += 1
             self._circuit.answered()
         elif answer.retryable:
             after = answer.retry_after or 0.0
-            given_up = self._circuit.failed(request, answer.reason, after)
+            given_up = self._circuit.failed(answer.reason, after, witness=witness)
         elif answer.outcome == "errored":
             given_up = self._circuit.refused(answer.reason)
         if given_up is not None:
@@ -202,7 +208,11 @@ class Gate:
 
     def _wake(self) -> None:
         while self._again or self._new:
-            waiting = self._again or self._new
+            # a request that failed before may be at fault itself: it is no good probe
+            first, then = (
+                (self._again, self._new) if self._circuit.is_closed else (self._new, self._again)
+            )
+            waiting = first or then
             if waiting[0].done():  # cancelled
                 waiting.popleft()
                 continue

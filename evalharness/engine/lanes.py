@@ -93,9 +93,9 @@ class Lane:
         try:
             while True:
                 attempt += 1
-                await self.gate.enter(tokens, again=attempt > 1)
+                since = await self.gate.enter(tokens, again=attempt > 1)
                 try:
-                    (entry,) = await self._try([request], [digest], attempt)
+                    (entry,) = await self._try([request], [digest], attempt, since)
                     failed = _retryable([entry])
                     wait = self.retries.wait(attempt, time.monotonic() - started, failed)
                     if wait is None:
@@ -113,7 +113,7 @@ class Lane:
         found: list[Entry | None] = [None] * len(requests)
         waiting = list(range(len(requests)))
         try:
-            await self.gate.enter()
+            since = await self.gate.enter()
         except Halted as stop:
             return [self._turned_away(*pair, stop) for pair in zip(requests, digests, strict=True)]
         try:
@@ -121,7 +121,8 @@ class Lane:
                 attempt += 1
                 try:
                     asked = [requests[index] for index in waiting]
-                    made = await self._try(asked, [digests[index] for index in waiting], attempt)
+                    own = [digests[index] for index in waiting]
+                    made = await self._try(asked, own, attempt, since)
                     for index, entry in zip(waiting, made, strict=True):
                         found[index] = entry
                     waiting = [i for i, e in zip(waiting, made, strict=True) if _retryable([e])]
@@ -159,7 +160,7 @@ class Lane:
                 self.on_response(entry)
 
     async def _try(
-        self, requests: Sequence[Request], digests: Sequence[bytes], attempt: int
+        self, requests: Sequence[Request], digests: Sequence[bytes], attempt: int, since: int
     ) -> list[Entry]:
         """One call. What came back is told to the gate and counted."""
         self.budget.take(self.role, len(requests))
@@ -172,7 +173,7 @@ class Lane:
             if self._counts_tokens and isinstance(answer, Response):
                 made = (answer.input_tokens or 0) + (answer.output_tokens or 0)
                 more = made - tokens_wanted(request) if made else 0
-            self.gate.saw(request.slot, answer, more)
+            self.gate.saw(answer, since, fresh=attempt == 1, tokens=more)
         return [
             _entry(request, digest, answer, latency, attempt)
             for request, digest, answer in zip(requests, digests, answers, strict=True)

@@ -17,8 +17,8 @@ def made(max_outage=100.0):
     return Circuit(max_outage, clock), clock
 
 
-def fail(circuit, count, *, same=False):
-    return [circuit.failed("r" if same else f"r{n}", "HTTP 500") for n in range(count)]
+def fail(circuit, count, *, witness=True):
+    return [circuit.failed("HTTP 500", witness=witness) for _ in range(count)]
 
 
 def test_a_few_failures_among_answers_change_nothing():
@@ -43,21 +43,21 @@ def test_failures_in_a_row_open_it_and_one_call_goes_to_see():
 
 
 def test_each_failed_look_doubles_the_pause_up_to_a_limit():
-    circuit, clock = made(max_outage=None)
+    circuit, clock = made(max_outage=1000.0)
     fail(circuit, 5)
     pauses = []
     for _ in range(8):
         pauses.append(circuit.remaining)
         clock.now += circuit.remaining
         assert circuit.probe()
-        circuit.failed("r1", "HTTP 500")
+        fail(circuit, 1)
     assert pauses == [1, 2, 4, 8, 16, 30, 30, 30]
 
 
 def test_the_server_may_ask_for_a_longer_pause():
     circuit, _ = made()
     fail(circuit, 4)
-    circuit.failed("r", "HTTP 429", retry_after=20.0)
+    circuit.failed("HTTP 429", retry_after=20.0, witness=True)
     assert circuit.remaining == 20.0
 
 
@@ -65,16 +65,17 @@ def test_an_outage_is_given_up_after_its_time():
     circuit, clock = made(max_outage=100.0)
     assert fail(circuit, 20) == [None] * 20
     clock.now = 99.0
-    assert circuit.failed("r1", "HTTP 500") is None
+    assert fail(circuit, 1) == [None]
     clock.now = 100.0
-    assert circuit.failed("r1", "HTTP 503") == "no answer for 100 s, the last try: HTTP 503"
+    assert circuit.failed("HTTP 503", witness=True) == "no answer for 100 s, the last try: HTTP 503"
 
 
-def test_one_request_that_always_fails_is_no_outage():
+def test_what_bears_no_witness_opens_nothing():
     circuit, clock = made(max_outage=10.0)
-    fail(circuit, 5, same=True)
+    fail(circuit, 4)
     clock.now = 1000.0
-    assert circuit.failed("r", "HTTP 500") is None
+    assert fail(circuit, 100, witness=False) == [None] * 100
+    assert circuit.is_closed
 
 
 def test_an_answer_begins_the_count_anew():
@@ -95,9 +96,10 @@ def test_nothing_but_refusals_is_given_up_but_not_after_an_answer():
     assert not any(circuit.refused("too long") for _ in range(500))
 
 
-def test_without_a_limit_nothing_is_given_up():
+def test_without_a_limit_nothing_is_held_back_or_given_up():
     circuit, clock = made(max_outage=None)
     fail(circuit, 10)
     clock.now = 1e6
-    assert circuit.failed("r1", "x") is None
+    assert fail(circuit, 1) == [None]
+    assert circuit.is_closed
     assert not any(circuit.refused("too long") for _ in range(500))

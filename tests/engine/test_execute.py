@@ -164,7 +164,9 @@ def test_a_classifier_that_cannot_be_had_makes_its_tasks_not_run(tmp_path):
     model = FakeModel(lambda r: "text")
     run = start(tmp_path, model, [item(0)], task=GENERATE, classifier=classifier)
     assert set(run.samples["outcome"]) == {"not_run"}
-    assert run.samples["reason"][0] == "the weights are not here; get them from there"
+    assert run.samples["reason"][0] == (
+        "the classifier: the weights are not here; get them from there"
+    )
 
 
 def test_a_target_that_cannot_be_had_stops_the_run(tmp_path):

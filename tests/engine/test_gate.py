@@ -19,9 +19,8 @@ DOWN = Failure("HTTP 500", retryable=True)
 
 async def answers(gate, stream):
     """One call after the other."""
-    for number, answer in enumerate(stream):
-        await gate.enter()
-        gate.saw(number, answer)
+    for answer in stream:
+        gate.saw(answer, await gate.enter(), fresh=True)
         gate.leave()
 
 
@@ -63,14 +62,14 @@ async def test_it_settles_near_what_the_endpoint_takes():
 
     async def call(number):
         nonlocal busy, served
-        await gate.enter()
+        since = await gate.enter()
         busy += 1
         answer = OK if busy <= 8 else BUSY
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         busy -= 1
         served += answer is OK
-        gate.saw(number, answer)
+        gate.saw(answer, since, fresh=True)
         limits.append(gate.limit)
         gate.leave()
 
@@ -86,12 +85,12 @@ async def test_no_more_are_inside_than_the_limit():
 
     async def call(number):
         nonlocal inside, most
-        await gate.enter()
+        since = await gate.enter()
         inside += 1
         most = max(most, inside)
         await asyncio.sleep(0.001)
         inside -= 1
-        gate.saw(number, OK)
+        gate.saw(OK, since, fresh=True)
         gate.leave()
 
     await asyncio.gather(*(call(number) for number in range(50)))
@@ -155,12 +154,12 @@ async def test_an_open_circuit_lets_one_in_and_closes_on_its_answer():
     entered = []
 
     async def call(number):
-        await gate.enter()
+        since = await gate.enter()
         entered.append(number)
         if number == 0:
             await asyncio.sleep(0.01)
             assert entered == [0], "one call looks, the others wait for what it finds"
-        gate.saw(number, OK)
+        gate.saw(OK, since, fresh=True)
         gate.leave()
 
     await asyncio.wait_for(asyncio.gather(*(call(n) for n in range(6))), 5)
@@ -168,13 +167,25 @@ async def test_an_open_circuit_lets_one_in_and_closes_on_its_answer():
 
 
 @in_loop
+async def test_requests_that_failed_before_and_late_ones_are_no_witnesses():
+    gate = Gate(Limits(places=8, max_outage=100), Halt())
+    late = await gate.enter()
+    gate.leave()
+    await answers(gate, [OK])
+    for _ in range(50):
+        gate.saw(DOWN, late, fresh=True)  # sent before the answer that came since
+        gate.saw(DOWN, await gate.enter(again=True), fresh=False)
+        gate.leave()
+    await asyncio.wait_for(gate.enter(), 0.5)
+
+
+@in_loop
 async def test_an_outage_stops_the_run():
     halt = Halt()
     gate = Gate(Limits(places=8, max_outage=0.01), halt)
-    for number in range(4):
-        gate.saw(number, DOWN)
+    await answers(gate, [DOWN] * 5)
     await asyncio.sleep(0.02)
-    gate.saw(9, DOWN)
+    gate.saw(DOWN, 0, fresh=True)
     assert "no answer for" in halt.reason
 
 
@@ -182,9 +193,8 @@ async def test_an_outage_stops_the_run():
 async def test_a_rate_is_kept_and_a_place_is_not_lost_by_waiting():
     gate = Gate(Limits(places=4, requests_per_minute=3000), Halt())
     start = asyncio.get_running_loop().time()
-    for number in range(60):  # 49 may start at once, then one every 20 ms
-        await gate.enter()
-        gate.saw(number, OK)
+    for _ in range(60):  # 49 may start at once, then one every 20 ms
+        gate.saw(OK, await gate.enter(), fresh=True)
         gate.leave()
     assert asyncio.get_running_loop().time() - start > 0.15
 
