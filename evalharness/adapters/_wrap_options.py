@@ -96,7 +96,7 @@ class FilterOptions(Options):
     def _is_a_model(cls, value: Any) -> Any:
         if value is None or isinstance(value, str | dict):
             return value
-        raise ValueError(  # noqa: TRY004 - the kind that pydantic reports
+        raise ValueError(
             f"expected a model (its name, or `adapter:` with options), found {type(value).__name__}"
         )
 
