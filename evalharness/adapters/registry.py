@@ -26,6 +26,7 @@ Model = TypeVar("Model", bound=Options)
 
 #: Name -> ``module:Class``.
 BUILT_IN: dict[str, str] = {
+    "command": "evalharness.adapters.command:CommandAdapter",
     "demo": "evalharness.adapters.demo:DemoAdapter",
     "demo_toxicity": "evalharness.adapters.demo:DemoToxicityAdapter",
     "detoxify": "evalharness.adapters.detoxify:DetoxifyAdapter",
