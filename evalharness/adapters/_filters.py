@@ -217,7 +217,7 @@ class ClassifierFilter:
             raise ConfigError(f"threshold: expected a number in (0, 1], found {threshold!r}")
         self._asked = _Asked(adapter, "the classifier")
         self._attribute = attribute
-        self._threshold = threshold
+        self._threshold = float(threshold)
 
     @property
     def adapters(self) -> Sequence[Adapter]:

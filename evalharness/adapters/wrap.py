@@ -269,7 +269,10 @@ def _stopped(side: str, verdict: str | Failure) -> Response | Failure:
 
 
 def wrap(adapter: Adapter, items: Any, *, base_dir: Path, where: str) -> Adapter:
-    """The adapter behind what a configuration's ``wrap`` lists; None and [] leave it as it is.
+    """The adapter behind what a configuration's ``wrap`` lists.
+
+    None, an empty list, and an item that is None leave it as it is, so that ``--set`` can take away
+    all of it (``target.wrap=null``) or one item (``target.wrap.0=null``).
 
     Args:
         base_dir: the folder that relative paths are counted from.
@@ -286,6 +289,8 @@ def wrap(adapter: Adapter, items: Any, *, base_dir: Path, where: str) -> Adapter
         raise ConfigError(f"{where}: expected a list such as [{{system: ...}}], found {kind}")
     layers, faults = [], []
     for number, item in enumerate(items):
+        if item is None:
+            continue
         place = f"{where}.{number}"
         try:
             layers.append((place, _layer(item, base_dir, place)))

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import json
 import os
+import re
 import signal
 import sys
 import time
@@ -446,6 +447,14 @@ def test_each_place_has_its_process_and_another_loop_others(server: Path) -> Non
     assert len(seen) == 4
     for pid in seen:
         wait_until_gone(int(pid))
+
+
+def test_the_program_in_the_documentation_works(tmp_path: Path) -> None:
+    page = Path(__file__).parents[2] / "docs" / "adapters" / "command.md"
+    (code,) = re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
+    (tmp_path / "shout.py").write_text(code)
+    adapter = create([*PYTHON, "shout.py"], tmp_path, lines=True)
+    assert ask(adapter, say("so"), say("ja")) == [Response("SO"), Response("JA")]
 
 
 def test_a_program_that_does_not_start_says_why() -> None:

@@ -12,10 +12,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 
 import evalharness
 from evalharness import Wrapped
 from evalharness.adapters import registry
+from evalharness.adapters._wrap_options import FilterOptions, LayerOptions
 from evalharness.adapters.base import Adapter
 from evalharness.adapters.wrap import (
     ClassifierFilter,
@@ -447,7 +449,7 @@ def test_what_is_optional_passes_through() -> None:
 
 
 def test_nothing_around_a_model_leaves_it_as_it_is() -> None:
-    for nothing in (None, []):
+    for nothing in (None, [], [None]):
         assert type(create(nothing)).__name__ == "ReferenceAdapter"
 
 
@@ -525,6 +527,20 @@ def test_a_configuration_builds_every_kind(tmp_path: Path) -> None:
 def test_what_is_wrong_is_named_with_its_place(wrap: Any, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         create(wrap)
+
+
+def test_what_the_page_shows_is_accepted() -> None:
+    page = Path(__file__).parents[2] / "docs" / "adapters" / "wrap.md"
+    seen = []
+    for block in re.findall(r"```yaml\n(.*?)```", page.read_text(), re.DOTALL):
+        for number, wrapped in enumerate(yaml.safe_load(block).get("target", {}).get("wrap", ())):
+            where = f"wrap.{number}"
+            layer = registry.options_of(LayerOptions, wrapped, Path(), where)
+            for side in (layer.input_filter, layer.output_filter):
+                if side is not None:
+                    options = registry.options_of(FilterOptions, side, Path(), where)
+                    seen += [name for name in side if name in options.model_fields_set]
+    assert seen == ["patterns", "classifier", "threshold", "guard", "prompt", "blocks", "passes"]
 
 
 def test_a_wrapper_without_effect_is_refused() -> None:
