@@ -20,6 +20,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from evalharness.adapters.base import Adapter, Capabilities, ModelIdentity
+    from evalharness.adapters.wrap import Wrapped
     from evalharness.api import Run, load_run, run
     from evalharness.errors import (
         AdapterError,
@@ -63,6 +64,7 @@ __all__ = [
     "Sample",
     "Scorecard",
     "TaskError",
+    "Wrapped",
     "load_run",
     "run",
 ]
@@ -82,6 +84,7 @@ _HOME = {
         "evalharness.records",
     ),
     "Scorecard": "evalharness.scorecard.model",
+    "Wrapped": "evalharness.adapters.wrap",
 }  # fmt: skip
 
 

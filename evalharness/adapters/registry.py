@@ -9,10 +9,10 @@ adds adapters through the entry-point group ``evalharness.adapters``, one line a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module, metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
@@ -20,10 +20,13 @@ from evalharness.adapters.base import Adapter, Options
 from evalharness.errors import AdapterError, ConfigError, EvalHarnessError
 from evalharness.yamlfile import did_you_mean
 
-__all__ = ["BUILT_IN", "create", "names"]
+__all__ = ["BUILT_IN", "create", "names", "options_of"]
+
+Model = TypeVar("Model", bound=Options)
 
 #: Name -> ``module:Class``.
 BUILT_IN: dict[str, str] = {
+    "command": "evalharness.adapters.command:CommandAdapter",
     "demo": "evalharness.adapters.demo:DemoAdapter",
     "demo_toxicity": "evalharness.adapters.demo:DemoToxicityAdapter",
     "detoxify": "evalharness.adapters.detoxify:DetoxifyAdapter",
@@ -52,7 +55,8 @@ def create(spec: Mapping[str, Any] | str, *, base_dir: Path, where: str) -> Adap
     """Set up the adapter that a configuration asks for.
 
     Args:
-        spec: ``adapter`` names it, the other fields are its options; a text is the name alone.
+        spec: ``adapter`` names it, ``wrap`` is what stands around it (see `adapters.wrap`), the
+            other fields are its options; a text is the name alone.
         base_dir: the folder that relative paths in the options are counted from.
         where: the spec's place in the configuration (``target``), for messages.
 
@@ -65,6 +69,7 @@ def create(spec: Mapping[str, Any] | str, *, base_dir: Path, where: str) -> Adap
         {"adapter": spec} if isinstance(spec, str) else {str(key): spec[key] for key in spec}
     )
     name = fields.pop("adapter", None)
+    wrapping = fields.pop("wrap", None)
     if not isinstance(name, str) or not name:
         raise ConfigError(
             f"{where}.adapter: name the adapter; known: {', '.join(names())}"
@@ -74,10 +79,16 @@ def create(spec: Mapping[str, Any] | str, *, base_dir: Path, where: str) -> Adap
     plugins = _plugins()
     if name in BUILT_IN:
         module, _, attribute = BUILT_IN[name].partition(":")
-        return _build(getattr(import_module(module), attribute), fields, base_dir, where)
-    if name not in plugins:
+        made = _build(getattr(import_module(module), attribute), fields, base_dir, where)
+    elif name in plugins:
+        made = _create_plugin(plugins[name], fields, base_dir, where)
+    else:
         raise ConfigError(f"{where}.adapter: there is no adapter '{name}'{_hint(name)}")
-    return _create_plugin(plugins[name], fields, base_dir, where)
+    if wrapping is None:
+        return made
+    from evalharness.adapters.wrap import wrap
+
+    return wrap(made, wrapping, base_dir=base_dir, where=f"{where}.wrap")
 
 
 def _create_plugin(
@@ -111,22 +122,41 @@ def _create_plugin(
 
 
 def _build(adapter: Any, fields: dict[str, Any], base_dir: Path, where: str) -> Adapter:
-    options: type[Options] = adapter.Options
+    made: Adapter = adapter(options_of(adapter.Options, fields, base_dir, where, ("wrap",)))
+    return made
+
+
+def options_of(
+    options: type[Model],
+    fields: Mapping[str, Any],
+    base_dir: Path,
+    where: str,
+    beside: Sequence[str] = (),
+) -> Model:
+    """Options as a configuration gives them, checked.
+
+    Args:
+        base_dir: what the field of this name, if there is one, receives.
+        where: their place in the configuration, for messages.
+        beside: further names that may stand there, for hints.
+
+    Raises:
+        ConfigError: a field is unknown, missing or does not fit; one line each.
+    """
     # base_dir is the loader's to fill in: to whoever writes the configuration it is no field
-    known = [name for name in options.model_fields if name != "base_dir"]
+    known = [*(name for name in options.model_fields if name != "base_dir"), *beside]
     faults = []
     if "base_dir" in fields:
         faults.append(f"{where}.base_dir: there is no such field{did_you_mean('base_dir', known)}")
     if "base_dir" in options.model_fields:
         fields = {**fields, "base_dir": base_dir}
     try:
-        validated = options.model_validate(fields)
+        validated = options.model_validate(dict(fields))
     except ValidationError as fault:
         faults += [_sentence(item, known, where) for item in fault.errors()]
     if faults:
         raise ConfigError("\n".join(faults))
-    made: Adapter = adapter(validated)
-    return made
+    return validated
 
 
 def _sentence(item: Any, known: list[str], where: str) -> str:
