@@ -10,6 +10,7 @@ adds adapters through the entry-point group ``evalharness.adapters``, one line a
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from importlib import import_module, metadata
 from pathlib import Path
 from typing import Any, TypeVar
@@ -38,6 +39,9 @@ BUILT_IN: dict[str, str] = {
 }
 
 GROUP = "evalharness.adapters"
+
+#: What any model may be limited to; the engine sees to it, not the adapter.
+_RATES = ("requests_per_minute", "tokens_per_minute")
 
 
 def names() -> dict[str, str]:
@@ -70,6 +74,7 @@ def create(spec: Mapping[str, Any] | str, *, base_dir: Path, where: str) -> Adap
     )
     name = fields.pop("adapter", None)
     wrapping = fields.pop("wrap", None)
+    rates = {rate: fields.pop(rate, None) for rate in _RATES}
     if not isinstance(name, str) or not name:
         raise ConfigError(
             f"{where}.adapter: name the adapter; known: {', '.join(names())}"
@@ -84,11 +89,30 @@ def create(spec: Mapping[str, Any] | str, *, base_dir: Path, where: str) -> Adap
         made = _create_plugin(plugins[name], fields, base_dir, where)
     else:
         raise ConfigError(f"{where}.adapter: there is no adapter '{name}'{_hint(name)}")
+    _limit(made, {rate: value for rate, value in rates.items() if value is not None}, where)
     if wrapping is None:
         return made
     from evalharness.adapters.wrap import wrap
 
     return wrap(made, wrapping, base_dir=base_dir, where=f"{where}.wrap")
+
+
+def _limit(adapter: Any, rates: Mapping[str, Any], where: str) -> None:
+    """Let the engine spare the endpoint."""
+    if not rates:
+        return
+    for name, value in rates.items():
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            raise ConfigError(
+                f"{where}.{name}: expected a whole number from 1, found {_shown(value)}"
+            )
+    try:
+        adapter.capabilities = replace(adapter.capabilities, **rates)
+    except AttributeError:
+        raise ConfigError(
+            f"{where}.{next(iter(rates))}: this adapter's capabilities cannot be changed; leave it "
+            "out, or ask its authors for the option"
+        ) from None
 
 
 def _create_plugin(

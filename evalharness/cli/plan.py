@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -45,20 +46,63 @@ def plan(
         f"{shown['prompt_characters']:,} characters of prompts, "
         f"at most {shown['new_tokens_at_most']:,} new tokens"
     )
+    for line in _means(shown):
+        typer.echo(line)
     return 0
+
+
+def _means(shown: dict[str, Any]) -> list[str]:
+    """What it takes, in words: tokens, cost, whom else is asked, the budgets."""
+    lines = [f"about {shown['input_tokens_estimated']:,} tokens to send, at 4 characters a token"]
+    cost = shown["cost_at_most"]
+    if cost is not None:
+        lines.append(
+            f"the target costs at most {cost['amount']:,.2f} {cost['currency']} "
+            f"(prices of {cost['prices']})"
+        )
+    asked = [f"up to {count} to the {role}" for role, count in shown["further_requests"].items()]
+    if asked:
+        lines.append(f"further requests for scoring: {', '.join(asked)}; their tokens come on top")
+    budgets = [f"{name} {value:,g}" for name, value in shown["budgets"].items()]
+    return [*lines, *([f"budgets: {', '.join(budgets)}"] if budgets else [])]
 
 
 def describe(prepared: Prepared) -> dict[str, Any]:
     """The plan as plain data: counts, methods, sizes, and the widest interval to expect."""
+    from evalharness.engine.budget import tokens_of
+
+    config = prepared.loaded.config
     tasks = [_describe_task(prepared, task) for task in prepared.plan.tasks]
     totals = ("requests", "prompt_characters", "new_tokens_at_most")
+    sent = tokens_of(sum(task["prompt_characters"] for task in tasks))
+    made = sum(task["new_tokens_at_most"] for task in tasks)
+    further: Counter[str] = Counter()
+    for task in tasks:
+        further.update(task["further_requests"])
+    limits = ("max_requests", "max_tokens", "max_cost", "max_minutes")
     return {
         "run_id": prepared.plan.run_id,
         "target": prepared.plan.identities["target"]["model"],
         "samples": sum(task["samples"] * task["epochs"] for task in tasks),
         **{name: sum(task[name] for task in tasks) for name in totals},
+        "input_tokens_estimated": sent,
+        "cost_at_most": _cost(prepared, sent, made),
+        "further_requests": dict(further),
+        "budgets": {name: value for name in limits if (value := getattr(config, name)) is not None},
         "tasks": tasks,
     }
+
+
+def _cost(prepared: Prepared, sent: int, made: int) -> dict[str, Any] | None:
+    """What the target costs at most; None without its price."""
+    from evalharness.engine.budget import Used, cost_of
+
+    prices = prepared.loaded.config.prices
+    model = prepared.plan.identities["target"]["model"]
+    if prices is None or model not in prices.models:
+        return None
+    amount = cost_of(prices, model, Used(input_tokens=sent, output_tokens=made))
+    return {"amount": amount, "currency": prices.currency, "prices": prices.version}
 
 
 def _describe_task(prepared: Prepared, task: PlannedTask) -> dict[str, Any]:
@@ -84,6 +128,9 @@ def _describe_task(prepared: Prepared, task: PlannedTask) -> dict[str, Any]:
         "requests": requests * asks,
         "prompt_characters": characters * asks,
         "new_tokens_at_most": 0 if weighed else requests * asks * task.decoding.max_tokens,
+        "further_requests": {
+            role: task.n_planned * task.generations * asks for role in task.roles if asks
+        },
         "half_width": (widest.high - widest.low) / 2,
         "not_run": task.not_run,
     }

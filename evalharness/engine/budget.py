@@ -12,7 +12,8 @@ from evalharness.errors import ConfigError
 from evalharness.records import Failure, Request, Response, Role
 
 __all__ = [
-    "Allowance", "Budget", "Used", "check_prices", "cost_of", "tokens_in", "tokens_wanted",
+    "Allowance", "Budget", "Used", "check_prices", "cost_of", "tokens_in", "tokens_of",
+    "tokens_wanted",
 ]  # fmt: skip
 
 #: Characters a token, where nobody counted: a rule of thumb for English text.
@@ -112,7 +113,7 @@ class Budget:
         if given is None or (made is None and request.kind == "generate"):
             used.estimated += 1
         used.input_tokens += tokens_in(request) if given is None else given
-        used.output_tokens += _tokens(len(answer.text)) if made is None else made
+        used.output_tokens += tokens_of(len(answer.text)) if made is None else made
         self._check()
 
     def cost(self) -> float | None:
@@ -151,13 +152,14 @@ def _reached(name: str, limit: float | None) -> str:
     return f"the budget is used up ({name}: {limit:,g}); raise it and run the same command again"
 
 
-def _tokens(characters: int) -> int:
+def tokens_of(characters: int) -> int:
+    """Tokens of a text of so many characters, by a rule of thumb."""
     return -(-characters // _CHARACTERS_PER_TOKEN)
 
 
 def tokens_in(request: Request) -> int:
     """Tokens that a request sends, estimated from its length."""
-    return _tokens(request.context_size + len(request.continuation or ""))
+    return tokens_of(request.context_size + len(request.continuation or ""))
 
 
 def tokens_wanted(request: Request) -> int:

@@ -238,3 +238,31 @@ def test_the_adapter_in_the_documentation_works(
     assert isinstance(adapter, Adapter)
     found = asyncio.run(adapter.respond([Request("generate", messages=(Message("user", "so"),))]))
     assert found == [Response("SO?")]
+
+
+# -- limits that any model may have ----------------------------------------------------------------
+
+
+def test_rates_stand_beside_any_model_and_reach_the_engine(tmp_path):
+    spec = {"adapter": "reference", "model": "random", "requests_per_minute": 60,
+            "tokens_per_minute": 5000, "wrap": [{"prefix": "Please. "}]}  # fmt: skip
+    limited = registry.create(spec, base_dir=tmp_path, where="target")
+    free = {"adapter": "reference", "model": "random", "wrap": [{"prefix": "Please. "}]}
+    other = registry.create(free, base_dir=tmp_path, where="target")
+    assert limited.capabilities.requests_per_minute == 60
+    assert limited.capabilities.tokens_per_minute == 5000
+    assert other.capabilities.requests_per_minute is None
+    assert limited.identity == other.identity, "how fast a model is asked changes no answer"
+
+
+@pytest.mark.parametrize("value", [0, -1, 1.5, "many", True])
+def test_a_rate_is_a_whole_number(tmp_path, value):
+    spec = {"adapter": "reference", "model": "random", "requests_per_minute": value}
+    with pytest.raises(ConfigError, match=r"target\.requests_per_minute: expected a whole number"):
+        registry.create(spec, base_dir=tmp_path, where="target")
+
+
+def test_a_rate_of_null_is_none(tmp_path):
+    spec = {"adapter": "reference", "model": "random", "requests_per_minute": None}
+    made = registry.create(spec, base_dir=tmp_path, where="target")
+    assert made.capabilities.requests_per_minute is None
