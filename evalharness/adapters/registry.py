@@ -13,11 +13,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from importlib import import_module, metadata
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from pydantic import ValidationError
 
-from evalharness.adapters.base import Adapter, Options
+from evalharness.adapters.base import Adapter, Capabilities, Options
 from evalharness.errors import AdapterError, ConfigError, EvalHarnessError
 from evalharness.yamlfile import did_you_mean
 
@@ -89,7 +89,8 @@ def create(spec: Mapping[str, Any] | str, *, base_dir: Path, where: str) -> Adap
         made = _create_plugin(plugins[name], fields, base_dir, where)
     else:
         raise ConfigError(f"{where}.adapter: there is no adapter '{name}'{_hint(name)}")
-    _limit(made, {rate: value for rate, value in rates.items() if value is not None}, where)
+    rates = {rate: value for rate, value in rates.items() if value is not None}
+    made = _limited(made, rates, where)
     if wrapping is None:
         return made
     from evalharness.adapters.wrap import wrap
@@ -97,22 +98,28 @@ def create(spec: Mapping[str, Any] | str, *, base_dir: Path, where: str) -> Adap
     return wrap(made, wrapping, base_dir=base_dir, where=f"{where}.wrap")
 
 
-def _limit(adapter: Any, rates: Mapping[str, Any], where: str) -> None:
-    """Let the engine spare the endpoint."""
-    if not rates:
-        return
+class _Limited:
+    """A model with other capabilities; everything else is its own."""
+
+    def __init__(self, adapter: Adapter, capabilities: Capabilities) -> None:
+        self._adapter = adapter
+        self.capabilities = capabilities
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._adapter, name)
+
+
+def _limited(adapter: Adapter, rates: Mapping[str, Any], where: str) -> Adapter:
+    """Tell the engine how to spare the endpoint."""
     for name, value in rates.items():
         if not isinstance(value, int) or isinstance(value, bool) or value < 1:
             raise ConfigError(
                 f"{where}.{name}: expected a whole number from 1, found {_shown(value)}"
             )
-    try:
-        adapter.capabilities = replace(adapter.capabilities, **rates)
-    except AttributeError:
-        raise ConfigError(
-            f"{where}.{next(iter(rates))}: this adapter's capabilities cannot be changed; leave it "
-            "out, or ask its authors for the option"
-        ) from None
+    if not rates:
+        return adapter
+    limited: Any = _Limited(adapter, replace(adapter.capabilities, **rates))
+    return cast("Adapter", limited)
 
 
 def _create_plugin(
