@@ -109,7 +109,7 @@ async def drive(
     halt = Halt()
     models = {role: str(identity["model"]) for role, identity in identities.items()}
     budget = Budget(means.allowance, halt, models, dict(means.used), means.seconds)
-    writer = Writer(journal, means.cache)
+    writer = Writer(journal, means.cache, in_thread=journal.full)
     gates = _gates(means, halt)
     lanes = {
         role: Lane(role, adapter, writer, gates[role], budget, means.retries, watch.on_response)

@@ -175,52 +175,64 @@ class Executor:
             reason = f"scorer '{scorer.name}' {wrong}"
         return _same(OutcomeKind.ERRORED, reason, task)[:expected]
 
-    async def _ask(self, window: Window, requests: Sequence[Request]) -> list[Entry]:
+    async def _ask(self, window: Window, requests: Sequence[Request]) -> Sequence[Entry]:
         """One entry a request: what is known already, else what the lane gives."""
-        found: list[Entry | asyncio.Future[Entry]] = []
-        asked: list[tuple[int, Lane, Request, bytes]] = []
-        packed = False
-        for request in requests:
-            digest_ = entry_digest(self._identity.get(request.role, "-"), request)
-            lane = self._lanes.get(request.role)
-            stored = self._known.recorded(request, digest_)
-            if stored is None and lane is not None:
-                stored = await self._known.elsewhere(request, digest_)
-            if stored is not None and self._on_replayed is not None:
-                self._on_replayed(stored)
+        lanes = [self._lanes.get(request.role) for request in requests]
+        if len(requests) == 1 and not (lanes[0] is not None and lanes[0].packs):
+            return [await self._streamed(requests[0], lanes[0])]  # most samples: no task of its own
+        packed: dict[int, asyncio.Future[Entry]] = {}
+        for place, (request, lane) in enumerate(zip(requests, lanes, strict=True)):
             if lane is not None and lane.packs:
-                future: asyncio.Future[Entry] = asyncio.get_running_loop().create_future()
-                window.waiting[request.role].append(Waiting(request, digest_, stored, future))
-                found.append(future)
-                packed = True
-            elif stored is not None:
-                found.append(stored)
-            else:
-                if lane is not None:
-                    asked.append((len(found), lane, request, digest_))
-                missing = Failure(f"the run has no {request.role}", outcome="not_run")
-                found.append(_entry(request, digest_, missing))
-        if len(asked) == 1:  # as with most samples: no task of its own
-            ((place, lane, request, digest_),) = asked
-            found[place] = await self._stream(lane, request, digest_)
-        elif asked:
-            tasks = [
-                asyncio.create_task(self._stream(lane, request, digest_))
-                for _, lane, request, digest_ in asked
-            ]
-            for (place, *_), entry in zip(asked, await _all_or_none(tasks), strict=True):
-                found[place] = entry
+                packed[place] = await self._packed(window, request)
+        streamed = {
+            place: asyncio.create_task(self._streamed(request, lane))
+            for place, (request, lane) in enumerate(zip(requests, lanes, strict=True))
+            if place not in packed
+        }
+        answers = dict(zip(streamed, await _all_or_none(list(streamed.values())), strict=True))
         if packed:
             window.wait_for_pack()
-        return [item if isinstance(item, Entry) else await item for item in found]
+        return [
+            await packed[place] if place in packed else answers[place]
+            for place in range(len(requests))
+        ]
 
-    async def _stream(self, lane: Lane, request: Request, digest_: bytes) -> Entry:
+    async def _streamed(self, request: Request, lane: Lane | None) -> Entry:
+        """The answer to one request, as soon as it is there."""
+        digest_ = self._digest_of(request)
+        stored = await self._there(request, digest_, lane)
+        if stored is not None:
+            return stored
+        if lane is None:
+            return _entry(
+                request, digest_, Failure(f"the run has no {request.role}", outcome="not_run")
+            )
         entry, was_asked = await self._known.once(
             request, digest_, lambda key: lane.single(request, digest_, key)
         )
         if not was_asked and self._on_replayed is not None:
             self._on_replayed(entry)
         return entry
+
+    async def _packed(self, window: Window, request: Request) -> asyncio.Future[Entry]:
+        """What will be the answer, once the pack that the request is in was asked for."""
+        digest_ = self._digest_of(request)
+        stored = await self._there(request, digest_, self._lanes[request.role])
+        future: asyncio.Future[Entry] = asyncio.get_running_loop().create_future()
+        window.waiting[request.role].append(Waiting(request, digest_, stored, future))
+        return future
+
+    async def _there(self, request: Request, digest_: bytes, lane: Lane | None) -> Entry | None:
+        """The answer that is there already: recorded in this run, or (with a lane) elsewhere."""
+        stored = self._known.recorded(request, digest_)
+        if stored is None and lane is not None and self._known.looks_elsewhere:
+            stored = await self._known.elsewhere(request, digest_)
+        if stored is not None and self._on_replayed is not None:
+            self._on_replayed(stored)
+        return stored
+
+    def _digest_of(self, request: Request) -> bytes:
+        return entry_digest(self._identity.get(request.role, "-"), request)
 
     def _stamp(self, request: Request, slot: Slot) -> Request:
         """Give a request its slot and, if it samples, a seed that depends on nothing else."""

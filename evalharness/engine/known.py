@@ -35,6 +35,7 @@ class Known:
         self._writer = writer
         self._reuse = reuse
         self._cache = cache
+        self.looks_elsewhere = reuse is not None or cache is not None
         self._resuming = journal.count() > 0
         #: Key -> what comes of it, for the requests that are being asked for.
         self._asking: dict[bytes, asyncio.Future[Entry | None]] = {}
@@ -63,7 +64,7 @@ class Known:
 
     async def elsewhere(self, request: Request, digest: bytes) -> Entry | None:
         """An answer of another run or of the cache, copied into this run's journal."""
-        if request.slot is None:
+        if request.slot is None or not self.looks_elsewhere:
             return None
         if self._reuse is not None:
             entry = self._reuse.get(request.slot)

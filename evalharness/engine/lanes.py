@@ -182,6 +182,8 @@ class Lane:
     async def _respond(self, requests: Sequence[Request]) -> Sequence[Response | Failure]:
         """One answer a request; what the model cannot do at all is not even asked."""
         kinds = self.adapter.capabilities.kinds
+        if all(request.kind in kinds for request in requests):
+            return await self._answers(requests)
         known = [request for request in requests if request.kind in kinds]
         answers = iter(await self._answers(known) if known else ())
         return [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
@@ -12,6 +13,10 @@ from evalharness.store.cache import ResponseCache
 from evalharness.store.journal import Entry, Journal
 
 __all__ = ["Writer"]
+
+
+#: Seconds: a commit that takes longer would hold up the loop.
+_SLOW = 0.02
 
 
 class _Waiting(NamedTuple):
@@ -25,12 +30,17 @@ class Writer:
 
     Args:
         cache: gets the answers that have a key, too.
+        in_thread: commit in a thread of its own, as is done in any case once a commit took long. A
+            quick one costs less than the way to the thread and back.
     """
 
-    def __init__(self, journal: Journal, cache: ResponseCache | None = None) -> None:
+    def __init__(
+        self, journal: Journal, cache: ResponseCache | None = None, *, in_thread: bool = False
+    ) -> None:
         self._journal = journal
         self._cache = cache
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
+        self._in_thread = in_thread
         self._waiting: list[_Waiting] = []
         self._running: asyncio.Task[None] | None = None
         #: The first eight bytes of a key -> the number of its answer in the journal. A collision is
@@ -52,20 +62,23 @@ class Writer:
             keys: for each entry, under what its answer may serve other requests; None: it may not.
         """
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        # whoever waits may be gone by then: a fault is looked at here, so that none goes unseen
-        done.add_done_callback(lambda future: future.cancelled() or future.exception())
         self._waiting.append(_Waiting(entries, keys, done))
         if self._running is None:
             self._running = asyncio.create_task(self._drain())
-        await asyncio.shield(done)
+        await done
 
     async def _drain(self) -> None:
+        """Commit until nothing waits. What arrived in one turn of the loop goes together."""
         loop = asyncio.get_running_loop()
         try:
             while self._waiting:
                 batch, self._waiting = self._waiting, []
                 try:
-                    first = await loop.run_in_executor(self._thread, self._append, batch)
+                    if self._in_thread:
+                        first = await loop.run_in_executor(self._thread, self._append, batch)
+                    else:
+                        first = self._append(batch)
+                        await asyncio.sleep(0)
                 except Exception as fault:  # noqa: BLE001 - handed to whoever waits for the commit
                     for waiting in batch:
                         if not waiting.done.done():
@@ -76,7 +89,8 @@ class Writer:
             self._running = None
 
     def _append(self, batch: Sequence[_Waiting]) -> int:
-        """In the writer's thread. Returns the number of the batch's first entry."""
+        """Returns the number of the batch's first entry."""
+        start = time.perf_counter()
         first = self._journal.append([entry for waiting in batch for entry in waiting.entries])
         if self._cache is not None:
             self._cache.put(
@@ -87,6 +101,7 @@ class Writer:
                     if key is not None and isinstance(entry.answer, Response)
                 ]
             )
+        self._in_thread = self._in_thread or time.perf_counter() - start > _SLOW
         return first
 
     def _settle(self, batch: Sequence[_Waiting], number: int) -> None:
@@ -101,5 +116,5 @@ class Writer:
     async def close(self) -> None:
         """Finish what is under way."""
         if self._running is not None:
-            await asyncio.shield(self._running)
+            await self._running
         self._thread.shutdown(wait=True)

@@ -86,6 +86,7 @@ class Journal:
 
     def __init__(self, path: Path, *, sealed: bool = False, full: bool = False) -> None:
         self._path = path
+        self.full = full
         mode = "mode=ro&immutable=1" if sealed else "mode=rwc"
         try:
             # the engine writes from one thread at a time, though not always from the same
