@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -32,10 +32,14 @@ from evalharness.tasks.planned import PlannedTask
 
 __all__ = ["Executor", "SampleResult"]
 
-#: Attempts that run side by side. A packing lane sorts within a window; several windows are under
-#: way when the target streams, so that one slow answer does not idle the others.
+#: Samples of a window, and of one without a packing lane, which needs none to sort in.
 _WINDOW = 1024
-_WINDOWS_AT_ONCE = 4
+_SMALL_WINDOW = 256
+#: When the target streams, the next window begins while at most so many attempts are under way (and
+#: more than the calls in flight), and so many windows wait for their slowest answer: one that hangs
+#: does not idle the others, and what waits for it stays bounded.
+_ATTEMPTS = 512
+_WINDOWS = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,28 +81,69 @@ class Executor:
         self._identity = {role: digest(dict(identity)) for role, identity in identities.items()}
         self._on_result = on_result
         self._on_replayed = on_replayed
+        places = max((lane.places for lane in lanes.values()), default=1)
+        self._attempts = max(_ATTEMPTS, 2 * places)
+        self._under_way = 0
+        self._changed = asyncio.Event()
+        self._fault: BaseException | None = None
 
     async def run(
         self, tasks: Sequence[tuple[PlannedTask, Scorer]]
     ) -> AsyncIterator[list[SampleResult]]:
         """Results window by window, in the plan's order whatever finished first."""
-        target = self._lanes.get("target")
-        at_once = 1 if target is None or target.packs else _WINDOWS_AT_ONCE
         running: deque[asyncio.Task[list[SampleResult]]] = deque()
         try:
-            for task, scorer in tasks:
-                for epoch in range(task.epochs):
-                    for samples in self._journal.windows(task.name, _WINDOW):
-                        window = self._window(task, scorer, epoch, samples)
-                        running.append(asyncio.create_task(window))
-                        if len(running) >= at_once:
-                            yield await running.popleft()
+            for window in self._windows(tasks):
+                running.append(asyncio.create_task(window))
+                running[-1].add_done_callback(self._window_ended)
+                while self._is_full(len(running)):
+                    if running[0].done():
+                        yield running.popleft().result()
+                    else:
+                        await self._change()
             while running:
-                yield await running.popleft()
+                if running[0].done():
+                    yield running.popleft().result()
+                else:
+                    await self._change()
         finally:
             for window_task in running:
                 window_task.cancel()
             await asyncio.gather(*running, return_exceptions=True)
+
+    def _windows(
+        self, tasks: Sequence[tuple[PlannedTask, Scorer]]
+    ) -> Iterator[Coroutine[Any, Any, list[SampleResult]]]:
+        size = _WINDOW if any(lane.packs for lane in self._lanes.values()) else _SMALL_WINDOW
+        for task, scorer in tasks:
+            for epoch in range(task.epochs):
+                for samples in self._journal.windows(task.name, size):
+                    self._under_way += len(samples)
+                    yield self._window(task, scorer, epoch, samples)
+
+    def _is_full(self, windows: int) -> bool:
+        """Whether the next window has to wait."""
+        target = self._lanes.get("target")
+        if target is None or target.packs:
+            return windows >= 1
+        return self._under_way > self._attempts or windows >= _WINDOWS
+
+    async def _change(self) -> None:
+        """Wait until a window or enough attempts have ended.
+
+        Raises:
+            BaseException: a window's fault, also when it is not the one whose turn it is.
+        """
+        if self._fault is None:
+            self._changed.clear()
+            await self._changed.wait()
+        if self._fault is not None:
+            raise self._fault
+
+    def _window_ended(self, window: asyncio.Task[list[SampleResult]]) -> None:
+        if not window.cancelled():
+            self._fault = self._fault or window.exception()
+        self._changed.set()
 
     async def _window(
         self, task: PlannedTask, scorer: Scorer, epoch: int, samples: Sequence[Sample]
@@ -126,6 +171,9 @@ class Executor:
             raise
         finally:
             window.rest()
+            self._under_way -= 1
+            if self._under_way == self._attempts:
+                self._changed.set()
         if self._on_result is not None:
             self._on_result(result)
         return result

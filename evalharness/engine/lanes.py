@@ -76,6 +76,7 @@ class Lane:
         capabilities = self.adapter.capabilities
         self.batch_size = capabilities.batch_size
         self.packs = capabilities.batch_size > 1
+        self.places = capabilities.concurrency
         self._counts_tokens = capabilities.tokens_per_minute is not None
 
     @property
