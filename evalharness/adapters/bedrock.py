@@ -163,26 +163,17 @@ class BedrockAdapter(SdkAdapter):
         silent = f"the server was silent for {self._options.timeout_first_byte:g} s"
         kind = type(fault).__name__
         known: list[tuple[type[Exception], str, bool]] = [
-            (
-                exceptions.ConnectTimeoutError,
-                f"no connection to the server within {connect:g} s",
-                True,
-            ),
+            (exceptions.ConnectTimeoutError, connect, True),
             (exceptions.ReadTimeoutError, silent, True),
             (exceptions.SSLError, f"the server's certificate is not accepted ({kind})", False),
             (exceptions.EndpointConnectionError, f"no connection to the server ({kind})", True),
             (exceptions.HTTPClientError, f"the connection to the server was lost ({kind})", True),
-            (
-                exceptions.ResponseParserError,
-                "the server's reply is not JSON, or was cut off",
-                True,
-            ),
         ]
         for what, reason, retryable in known:
             if isinstance(fault, what):
                 return Failure(reason, retryable=retryable)
         said = self._shown(str(fault))
-        if isinstance(fault, exceptions.BotoCoreError):
+        if isinstance(fault, exceptions.BotoCoreError | UnicodeEncodeError):
             return Failure(f"the request could not be sent ({kind}: {said})")
         return Failure(f"the server's reply cannot be read ({kind}: {said})", retryable=True)
 
@@ -224,7 +215,7 @@ class BedrockAdapter(SdkAdapter):
                 f"bedrock: AWS refuses the credentials, or access to the model ({reason}); see to "
                 "the credentials and their permissions, and run again: what was answered is kept"
             )
-        throttled = code in _THROTTLED or status in {429, 503}
+        throttled = code in _THROTTLED or status in {429, 503, 529}
         retryable = throttled or status in _RETRYABLE or status >= 500
         headers = metadata.get("HTTPHeaders", {})
         wait = retry_after({"Retry-After": str(headers.get("retry-after", ""))})

@@ -125,13 +125,15 @@ class GoogleAdapter(SdkAdapter):
     async def _ask(
         self, client: _Link, request: Request, decoding: Decoding
     ) -> Response | Failure | AdapterError:
+        from google.genai import types
+
         from evalharness.adapters._sdk_http import exchange, fault_of
 
         turns = turns_of(request, self._options.system)
         contents = [
             {"role": _ROLES[m.role], "parts": [{"text": m.content}]} for m in turns.messages
         ]
-        config = self._config(request, decoding, turns.system)
+        config = types.GenerateContentConfig(**self._config(request, decoding, turns.system))
         reply = await exchange(
             lambda: client.sdk.aio.models.generate_content(
                 model=self._options.model, contents=contents, config=config

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, model_validator
@@ -13,6 +14,7 @@ from evalharness.records import Decoding, Failure, Request, Response
 
 if TYPE_CHECKING:
     import httpx2
+    from huggingface_hub import AsyncInferenceClient
 
 __all__ = ["HuggingFaceAdapter", "HuggingFaceOptions"]
 
@@ -50,6 +52,14 @@ class HuggingFaceOptions(KeyedOptions):
         return self
 
 
+@dataclass(frozen=True, slots=True)
+class _Link:
+    """What belongs to one event loop."""
+
+    sdk: AsyncInferenceClient
+    http: httpx2.AsyncClient
+
+
 class HuggingFaceAdapter(SdkAdapter):
     """Asks the router of Hugging Face, or an inference endpoint, one request a call.
 
@@ -80,42 +90,39 @@ class HuggingFaceAdapter(SdkAdapter):
         if self._routed and options.provider is None:
             self._note("no `provider` is named: the answers may come from several")
 
-    async def _open(self) -> Any:
+    async def _open(self) -> _Link:
         from huggingface_hub import AsyncInferenceClient
 
         from evalharness.adapters._sdk_http import http_client
 
         http = http_client(self._options)
 
-        class Client(AsyncInferenceClient):  # type: ignore[misc]  # the package is untyped to mypy
+        class Client(AsyncInferenceClient):
             """With our connections; its own follow redirects and the environment's proxies."""
 
             async def _get_async_client(self) -> httpx2.AsyncClient:
                 return http
 
-            async def close(self) -> None:
-                await super().close()
-                await http.aclose()
-
         # the user agent of the SDK tells which libraries are installed here
         headers = {"user-agent": "evalharness"}
         bill_to = self._options.bill_to
         if self._routed:
-            return Client(provider="auto", token=self._key, headers=headers, bill_to=bill_to)
-        return Client(
-            base_url=self._options.base_url, token=self._key, headers=headers, bill_to=bill_to
-        )
+            client = Client(provider="auto", token=self._key, headers=headers, bill_to=bill_to)
+        else:
+            where = self._options.base_url
+            client = Client(base_url=where, token=self._key, headers=headers, bill_to=bill_to)
+        return _Link(client, http)
 
-    async def _close(self, client: Any) -> None:
-        await client.close()
+    async def _close(self, client: _Link) -> None:
+        await client.http.aclose()  # all that the SDK's client has open
 
     async def _ask(
-        self, client: Any, request: Request, decoding: Decoding
+        self, client: _Link, request: Request, decoding: Decoding
     ) -> Response | Failure | AdapterError:
         from evalharness.adapters._sdk_http import exchange, fault_of
 
         body = self._body(request, decoding)
-        reply = await exchange(lambda: client.chat_completion(**body), self._secrets.redact)
+        reply = await exchange(lambda: client.sdk.chat_completion(**body), self._secrets.redact)
         if isinstance(reply, Failure):
             return reply
         data = parsed(reply.body)
