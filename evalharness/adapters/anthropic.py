@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -79,6 +80,10 @@ class AnthropicAdapter(SdkAdapter):
         if options.thinking is not None:
             extra["thinking"] = options.thinking
         super().__init__(options, endpoint=options.base_url, extra=extra, secrets=[self._key])
+        if os.environ.get(
+            "ANTHROPIC_CUSTOM_HEADERS"
+        ):  # read by the SDK, which cannot be told not to
+            self._note("headers of ANTHROPIC_CUSTOM_HEADERS are sent with each call")
 
     async def _open(self) -> Any:
         import anthropic

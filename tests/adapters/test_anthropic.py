@@ -39,9 +39,9 @@ def test_what_is_sent() -> None:
     asked = sent(CLAUDE, Request("generate", messages=TURNS, decoding=Decoding(5, stop=("x",))))
     assert asked.path == "/v1/messages"
     headers = {name.lower(): value for name, value in asked.headers.items()}
-    assert headers["x-api-key"] == KEY
+    assert headers["authorization"] == f"Bearer {KEY}"  # as the SDK does since its version 2
     assert headers["anthropic-version"] == "2023-06-01"
-    assert not headers.keys() & {"authorization", "anthropic-beta"}
+    assert not headers.keys() & {"x-api-key", "anthropic-beta"}
     assert asked.body == {
         "model": "m", "max_tokens": 5, "temperature": 0.0, "system": "Be brief.",
         "messages": [{"role": "user", "content": "Why?"}], "stop_sequences": ["x"],
@@ -162,3 +162,11 @@ def test_a_change_of_model_is_said() -> None:
         adapter = CLAUDE.make(server.url)
         ask(adapter, *[Request("generate", messages=TURNS)] * 3)
     assert adapter.deviations == ["the provider answered under several names of models"]
+
+
+def test_headers_of_the_environment_are_said_and_never_shown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("ANTHROPIC_CUSTOM_HEADERS", "X-Route: hidden-route")
+    adapter = CLAUDE.make("http://127.0.0.1:1/v1")
+    assert adapter.deviations == ["headers of ANTHROPIC_CUSTOM_HEADERS are sent with each call"]

@@ -131,10 +131,10 @@ def test_a_built_in_adapter_is_made(tmp_path: Path) -> None:
     ("spec", "message"),
     [
         ("functoin", "target.adapter: there is no adapter 'functoin'; did you mean 'function'?"),
-        ("functoin", "(known: demo, demo_toxicity, detoxify, function, "),
-        ("zzz", "target.adapter: there is no adapter 'zzz'; known: demo, demo_toxicity, "),
+        ("functoin", "(known: anthropic, bedrock, demo, demo_toxicity, "),
+        ("zzz", "target.adapter: there is no adapter 'zzz'; known: anthropic, bedrock, "),
         ("gpt/2", "write `adapter: transformers` and `model: gpt/2`"),
-        ({"model": "x"}, "target.adapter: name the adapter; known: demo"),
+        ({"model": "x"}, "target.adapter: name the adapter; known: anthropic, "),
         ({"adapter": 3}, "target.adapter: expected a name, found 3"),
         ({"adapter": ""}, "target.adapter: expected a name, found ''"),
     ],
