@@ -10,6 +10,7 @@ import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal, TypeAlias
 
 import httpx2
@@ -19,7 +20,7 @@ from evalharness.adapters._sdk import SdkOptions, message_of
 from evalharness.errors import AdapterError
 from evalharness.records import Failure
 
-__all__ = ["Refused", "exchange", "fault_of", "http_client", "no_key"]
+__all__ = ["Refused", "exchange", "fault_of", "http_client"]
 
 #: A larger reply is refused: no answer is that long, and memory is not the server's to fill.
 LARGEST_REPLY = 16 * 1024 * 1024
@@ -65,6 +66,7 @@ class _Transport(httpx2.AsyncBaseTransport):
         limit = options.concurrency
         self._inner = httpx2.AsyncHTTPTransport(
             limits=httpx2.Limits(max_connections=limit, max_keepalive_connections=limit),
+            verify=certificates(),
             trust_env=False,
         )
 
@@ -135,13 +137,23 @@ def _is_certificate(fault: BaseException | None) -> bool:
     return False
 
 
+@cache
+def certificates() -> ssl.SSLContext:
+    """What servers are believed by: httpx2's own list, read once."""
+    return httpx2.create_ssl_context(trust_env=False)
+
+
 def http_client(options: SdkOptions) -> httpx2.AsyncClient:
     """A client for an SDK: no proxies or keys from the environment, no redirects, no cookies kept.
 
     Close it with ``aclose``.
     """
     return httpx2.AsyncClient(
-        transport=_Transport(options), trust_env=False, follow_redirects=False, timeout=None
+        transport=_Transport(options),
+        verify=certificates(),
+        trust_env=False,
+        follow_redirects=False,
+        timeout=None,
     )
 
 

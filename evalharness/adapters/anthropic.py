@@ -79,10 +79,12 @@ class AnthropicAdapter(SdkAdapter):
             extra["beta"] = list(options.beta)
         if options.thinking is not None:
             extra["thinking"] = options.thinking
-        super().__init__(options, endpoint=options.base_url, extra=extra, secrets=[self._key])
-        if os.environ.get(
-            "ANTHROPIC_CUSTOM_HEADERS"
-        ):  # read by the SDK, which cannot be told not to
+        # read by the SDK, which cannot be told not to; their values may be secret
+        lines = os.environ.get("ANTHROPIC_CUSTOM_HEADERS", "").splitlines()
+        values = [line.partition(":")[2].strip() for line in lines]
+        secrets = [self._key, *values]
+        super().__init__(options, endpoint=options.base_url, extra=extra, secrets=secrets)
+        if lines:
             self._note("headers of ANTHROPIC_CUSTOM_HEADERS are sent with each call")
 
     async def _open(self) -> Any:

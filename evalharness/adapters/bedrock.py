@@ -6,6 +6,7 @@ calls, and each call in flight would hold a thread.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -108,17 +109,18 @@ class BedrockAdapter(SdkAdapter):
         from botocore.exceptions import BotoCoreError
 
         session = AioSession(profile=self._options.profile)
+        bearer = os.environ.get("AWS_BEARER_TOKEN_BEDROCK", "").strip()
         why = "AWS's usual places (environment, configuration files, role) hold none"
         try:
             credentials = await session.get_credentials()
+            known = [bearer]
             if credentials is not None:
                 frozen = await credentials.get_frozen_credentials()
-                self._secrets = Secrets(
-                    value for value in (frozen.access_key, frozen.secret_key, frozen.token) if value
-                )
+                known += [frozen.access_key, frozen.secret_key, frozen.token]
+            self._secrets = Secrets(value for value in known if value)
         except BotoCoreError as fault:  # a role, a process or a sign-in that gives none
             credentials, why = None, self._shown(str(fault))
-        if credentials is None:
+        if credentials is None and not bearer:
             raise UnavailableError(
                 f"bedrock: no AWS credentials ({why}); set them up, or name another `profile`"
             )

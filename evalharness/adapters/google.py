@@ -71,6 +71,7 @@ class _Link:
 
     sdk: genai.Client
     http: httpx2.AsyncClient
+    unused: httpx2.Client
 
 
 class GoogleAdapter(SdkAdapter):
@@ -100,12 +101,14 @@ class GoogleAdapter(SdkAdapter):
         super().__init__(options, endpoint=options.base_url, extra=extra, secrets=[self._key])
 
     async def _open(self) -> _Link:
+        import httpx2
         from google import genai
         from google.genai import types
 
-        from evalharness.adapters._sdk_http import http_client
+        from evalharness.adapters._sdk_http import certificates, http_client
 
         http = http_client(self._options)
+        unused = httpx2.Client(verify=certificates(), trust_env=False)  # else the SDK makes its own
         # without `retry_options` the SDK tries once
         client = genai.Client(
             vertexai=False,
@@ -113,14 +116,15 @@ class GoogleAdapter(SdkAdapter):
             http_options=types.HttpOptions(
                 base_url=self._options.base_url,
                 api_version=self._options.api_version,
+                httpx_client=unused,
                 httpx_async_client=http,
             ),
         )
-        return _Link(client, http)
+        return _Link(client, http, unused)
 
     async def _close(self, client: _Link) -> None:
         await client.http.aclose()  # the SDK leaves what it was given open
-        client.sdk.close()
+        client.unused.close()
 
     async def _ask(
         self, client: _Link, request: Request, decoding: Decoding

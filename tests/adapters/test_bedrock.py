@@ -139,6 +139,16 @@ def test_no_credentials_are_said_before_anything_is_asked(monkeypatch: pytest.Mo
         one(BEDROCK, bedrock_reply())
 
 
+def test_a_bedrock_key_of_the_environment_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    monkeypatch.setenv("AWS_BEARER_TOKEN_BEDROCK", "bedrock-bearer-token")
+    with serving(lambda asked: bedrock_reply(asked.headers["Authorization"])) as server:
+        (answer,) = ask(BEDROCK.make(server.url))
+        assert server.asked[0].headers["Authorization"] == "Bearer bedrock-bearer-token"
+    assert answer.text == "Bearer [secret]"
+
+
 def test_a_profile_gives_region_and_credentials(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
