@@ -170,7 +170,7 @@ async def exchange(call: Callable[[], Awaitable[Any]], redact: Redact) -> Reply 
         _SEEN.reset(token)
     if seen.failure is not None:
         return seen.failure
-    return seen.reply or Failure(f"the request could not be sent ({said})")
+    return seen.reply or Failure(f"the request cannot be sent ({said})")
 
 
 def fault_of(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -48,11 +48,11 @@ class AnthropicOptions(KeyedOptions):
     beta: tuple[str, ...] = Field(
         default=(), description="header `anthropic-beta`; part of the identity"
     )
-    thinking: int | None = Field(
+    thinking: Annotated[int, Field(ge=1024)] | Literal["adaptive", "disabled"] | None = Field(
         default=None,
-        ge=1024,
-        description="tokens that the model may think before it answers, counted in `max_tokens`; "
-        "left out: no `thinking` field is sent. Part of the identity",
+        description="how many tokens the model may think before it answers, counted in "
+        "`max_tokens`; adaptive: as it likes; left out: no `thinking` field is sent, and the "
+        "model's own default holds. Part of the identity",
     )
 
 
@@ -143,13 +143,16 @@ class AnthropicAdapter(SdkAdapter):
             self._note("a stop string of white space is not sent, as the API refuses it")
         if stops:
             body["stop_sequences"] = stops
-        if self._options.thinking is None:
+        thinking = self._options.thinking
+        if isinstance(thinking, int):
+            body["thinking"] = {"type": "enabled", "budget_tokens": thinking}
+        elif thinking is not None:
+            body["thinking"] = {"type": thinking}
+        if thinking in (None, "disabled"):
             # the SDK has no names for these since newer models refuse them; the API has
             body["extra_body"] = self._sampling(decoding, both=False)
-        else:
-            body["thinking"] = {"type": "enabled", "budget_tokens": self._options.thinking}
-            if decoding.temperature != 1.0:
-                self._note("`temperature` is not sent: the API refuses it beside `thinking`")
+        elif decoding.temperature != 1.0:
+            self._note("`temperature` is not sent: the API refuses it beside `thinking`")
         return body
 
     def _turn(self, turn: Message, *, last: bool) -> dict[str, str]:

@@ -176,7 +176,7 @@ class BedrockAdapter(SdkAdapter):
                 return Failure(reason, retryable=retryable)
         said = self._shown(str(fault))
         if isinstance(fault, exceptions.BotoCoreError | UnicodeEncodeError):
-            return Failure(f"the request could not be sent ({kind}: {said})")
+            return Failure(f"the request cannot be sent ({kind}: {said})")
         return Failure(f"the server's reply cannot be read ({kind}: {said})", retryable=True)
 
     def _body(self, request: Request, decoding: Decoding) -> dict[str, Any]:

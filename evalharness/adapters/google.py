@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 from pydantic import Field
 
@@ -227,8 +227,7 @@ def _settings(safety: Threshold | dict[HarmCategory, Threshold] | None) -> dict[
     if safety is None:
         return {}
     if isinstance(safety, str):
-        names = HarmCategory.__args__  # type: ignore[attr-defined]
-        safety = dict.fromkeys(names, safety)
+        safety = dict.fromkeys(get_args(HarmCategory), safety)
     return {f"HARM_CATEGORY_{name.upper()}": safety[name] for name in sorted(safety)}
 
 

@@ -61,6 +61,13 @@ def test_version_beta_and_thinking_are_sent_and_told_in_the_identity() -> None:
     )  # fmt: skip
 
 
+@pytest.mark.parametrize(("thinking", "sends"), [("adaptive", False), ("disabled", True)])
+def test_thinking_without_a_budget(thinking: str, sends: bool) -> None:
+    body = sent(CLAUDE, drawn(), thinking=thinking).body
+    assert body["thinking"] == {"type": thinking}
+    assert ("temperature" in body) == sends
+
+
 @pytest.mark.parametrize(
     ("temperature", "top_p", "expected", "said"),
     [

@@ -201,6 +201,13 @@ def test_a_temperature_that_is_not_sent_is_said(provider: Provider) -> None:
     assert "temperature" not in json.dumps(sent(provider, send_temperature=False).body)
 
 
+def test_a_text_that_no_json_can_carry_is_no_crash(provider: Provider) -> None:
+    request = Request("generate", messages=(Message("user", "half a pair: \ud800"),))
+    answer = one(provider, provider.reply(), request)
+    sendable = isinstance(answer, Response)  # some SDKs escape it
+    assert sendable or (not answer.retryable and "cannot be sent" in answer.reason)
+
+
 # -- faults --------------------------------------------------------------------------------------
 
 
