@@ -1,0 +1,227 @@
+"""The HTTP under those SDKs that run on httpx2: every reply and every fault is seen here first.
+
+The SDKs parse replies leniently, wrap faults in classes of their own and change both between
+versions. So the transport keeps what came over the wire, and the adapters judge that.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Awaitable, Callable, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Literal, TypeAlias
+
+import httpx2
+
+from evalharness.adapters._openai_wire import Reply, parsed, retry_after, shown
+from evalharness.adapters._sdk import SdkOptions, message_of
+from evalharness.errors import AdapterError
+from evalharness.records import Failure
+
+__all__ = ["Refused", "exchange", "fault_of", "http_client"]
+
+#: A larger reply is refused: no answer is that long, and memory is not the server's to fill.
+LARGEST_REPLY = 16 * 1024 * 1024
+
+Redact: TypeAlias = Callable[[str], str]
+#: Why no request can succeed.
+Refused: TypeAlias = Literal["key", "money"]
+
+#: What SDKs tell about the machine that they run on, which no provider needs to answer.
+_TELLTALE = ("x-stainless-", "x-goog-api-client")
+_RETRYABLE = frozenset((408, 409, 425, 429))
+_FINAL = frozenset((501, 505))
+#: Too many requests, or no room for more at the moment.
+_THROTTLED = frozenset((429, 503, 529))
+
+
+@dataclass
+class _Seen:
+    """What one call brought: a reply, or the reason why there is none."""
+
+    reply: Reply | None = None
+    failure: Failure | None = None
+
+
+_SEEN: ContextVar[_Seen] = ContextVar("evalharness_sdk_exchange")
+
+
+class _TooLargeError(httpx2.TransportError):
+    """The reply is larger than we take."""
+
+
+class _Transport(httpx2.AsyncBaseTransport):
+    """Sends, with our timeouts and no telltale headers, and keeps what came back."""
+
+    def __init__(self, options: SdkOptions) -> None:
+        self._options = options
+        self._timeouts = {
+            "connect": options.timeout_connect,
+            "read": options.timeout_first_byte,
+            "write": options.timeout_first_byte,
+            "pool": None,
+        }
+        limit = options.concurrency
+        self._inner = httpx2.AsyncHTTPTransport(
+            limits=httpx2.Limits(max_connections=limit, max_keepalive_connections=limit),
+            verify=certificates(),
+            trust_env=False,
+        )
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        seen = _SEEN.get()
+        request.extensions = {**request.extensions, "timeout": self._timeouts}
+        for name in [name for name in request.headers if name.lower().startswith(_TELLTALE)]:
+            del request.headers[name]
+        request.headers["User-Agent"] = "evalharness"
+        # answers are short; a compressed one could unfold into anything
+        request.headers["Accept-Encoding"] = "identity"
+        try:
+            response = await self._inner.handle_async_request(request)
+            try:
+                content = await _read(response)
+            finally:
+                await response.aclose()
+        except httpx2.TransportError as fault:
+            seen.failure = self._failure(fault)
+            raise
+        seen.reply = Reply(response.status_code, response.headers, content)
+        kept = [
+            (name, value)
+            for name, value in response.headers.multi_items()
+            if name.lower() not in ("content-encoding", "transfer-encoding", "content-length")
+        ]
+        return httpx2.Response(response.status_code, headers=kept, content=content, request=request)
+
+    def _failure(self, fault: httpx2.TransportError) -> Failure:
+        if isinstance(fault, _TooLargeError):
+            return Failure("the server's reply is larger than 16 MiB and was not read")
+        if isinstance(fault, httpx2.ConnectTimeout):
+            seconds = self._options.timeout_connect
+            return Failure(f"no connection to the server within {seconds:g} s", retryable=True)
+        if isinstance(fault, httpx2.TimeoutException):
+            seconds = self._options.timeout_first_byte
+            return Failure(f"the server was silent for {seconds:g} s", retryable=True)
+        kind = type(fault).__name__
+        if _is_certificate(fault):
+            return Failure(f"the server's certificate is not accepted ({kind})")
+        if isinstance(fault, httpx2.LocalProtocolError | httpx2.UnsupportedProtocol):
+            return Failure(f"the request cannot be sent ({kind})")
+        what = "the connection to the server was lost"
+        if isinstance(fault, httpx2.ConnectError):
+            what = "no connection to the server"
+        return Failure(f"{what} ({kind})", retryable=True)
+
+
+async def _read(response: httpx2.Response) -> bytes:
+    """The body as it came, never unpacked."""
+    chunks, size = [], 0
+    async for chunk in response.aiter_raw():
+        size += len(chunk)
+        if size > LARGEST_REPLY:
+            raise _TooLargeError("too large")
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _is_certificate(fault: BaseException | None) -> bool:
+    while fault is not None:
+        if isinstance(fault, ssl.SSLCertVerificationError):
+            return True
+        fault = fault.__cause__ or fault.__context__
+    return False
+
+
+@cache
+def certificates() -> ssl.SSLContext:
+    """What servers are believed by: httpx2's own list, read once."""
+    return httpx2.create_ssl_context(trust_env=False)
+
+
+def http_client(options: SdkOptions) -> httpx2.AsyncClient:
+    """A client for an SDK: no proxies or keys from the environment, no redirects, no cookies kept.
+
+    Close it with ``aclose``.
+    """
+    return httpx2.AsyncClient(
+        transport=_Transport(options),
+        verify=certificates(),
+        trust_env=False,
+        follow_redirects=False,
+        timeout=None,
+    )
+
+
+async def exchange(call: Callable[[], Awaitable[Any]], redact: Redact) -> Reply | Failure:
+    """Let an SDK make one call; what it says itself counts only where nothing was sent."""
+    seen = _Seen()
+    token = _SEEN.set(seen)
+    said = "nothing"
+    try:
+        await call()
+    except Exception as fault:  # noqa: BLE001 - whatever it is, the transport has seen the cause
+        said = shown(f"{type(fault).__name__}: {fault}", redact)
+    finally:
+        _SEEN.reset(token)
+    if seen.failure is not None:
+        return seen.failure
+    return seen.reply or Failure(f"the request cannot be sent ({said})")
+
+
+def fault_of(
+    reply: Reply,
+    redact: Redact,
+    who: str,
+    hint: str,
+    refused: Callable[[Mapping[str, Any], str], Refused | None] = lambda _, __: None,
+) -> Failure | AdapterError:
+    """What a status other than 200 means for the request that met it.
+
+    Args:
+        who: the adapter's name.
+        hint: what to do when the key is not accepted.
+        refused: whether the error object and its words mean, whatever the status, that the key or
+            the account is refused.
+
+    Returns:
+        An `AdapterError` where no request can succeed.
+    """
+    status, data = reply.status, parsed(reply.body) or {}
+    if 300 <= status < 400:
+        place = shown(reply.headers.get("Location", "elsewhere"), redact)
+        return Failure(f"the server redirects to {place} (HTTP {status}), which is not followed")
+    said = shown(message_of(data) or reply.body[:8192].decode("utf-8", "replace"), redact)
+    reason = f"HTTP {status}: {said}" if said else f"HTTP {status}"
+    why = refused(data, said)
+    if status == 402 or why == "money":
+        return no_money(who, reason)
+    if status in {401, 403} or why == "key":
+        return no_key(who, reason, hint)
+    retryable = status in _RETRYABLE or (status >= 500 and status not in _FINAL)
+    return Failure(
+        f"the server answered {reason}",
+        retryable=retryable,
+        retry_after=retry_after(reply.headers) if retryable else None,
+        throttled=status in _THROTTLED,
+    )
+
+
+def no_key(who: str, reason: str, hint: str) -> AdapterError:
+    """The provider does not accept the key."""
+    return AdapterError(
+        f"{who}: the provider refuses the key ({reason}); {hint}, and run again: what was answered "
+        "is kept"
+    )
+
+
+def no_money(who: str, reason: str) -> AdapterError:
+    """The account cannot pay."""
+    return AdapterError(
+        f"{who}: the account cannot pay for more ({reason}); top it up, and run again: what was "
+        "answered is kept"
+    )
