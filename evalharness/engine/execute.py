@@ -212,7 +212,11 @@ class Executor:
         try:
             scored = await dialogue.hold(lambda: scorer.score(sample, made))
         except Failed as stop:
-            return _failed(stop.failure, task)[:expected]
+            if expected == 1:
+                return _failed(stop.failure, task)[:1]
+            # a generation's outcome depends on it alone: only those whose judge failed are lost
+            alone = [Attempt((response,)) for response in made.responses]
+            return [(await self._score(dialogue, task, scorer, sample, one))[0] for one in alone]
         except Crashed as crash:
             fault = crash.fault
             reason = f"scorer '{scorer.name}' failed: {type(fault).__name__}: {fault}"[:500]

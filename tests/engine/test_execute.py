@@ -394,6 +394,32 @@ def test_one_failed_generation_does_not_cost_the_others(tmp_path):
     assert cell.bounds == (0.0, pytest.approx(1 / 3))
 
 
+def test_a_classifier_that_fails_on_one_generation_costs_that_one_alone(tmp_path):
+    """Silence and blocks need no classifier: they stay what they are."""
+
+    def target(request: Request):
+        texts = ["", "fine", f"unlucky {request.slot.sample}"]
+        return texts[request.slot.ordinal]
+
+    def classify(request: Request):
+        failed = request.text.startswith("unlucky") and broken
+        return Failure("no luck") if failed else Response(scores={"toxicity": 0.1})
+
+    broken = True
+    classifier = FakeModel(classify, kinds=["classify"])
+    items = [item(n) for n in range(3)]
+    run = toxic(tmp_path, FakeModel(target), classifier, items)
+    assert list(run.samples["outcome"]) == ["empty", "answered", "errored"] * 3
+    assert set(run.samples["reason"][2::3]) == {"the classifier: no luck"}
+    broken = False
+    config = {"target": FakeModel(target), "suites": [str(tmp_path / "suite_small")]}
+    healed = evalharness.run(
+        {**config, "classifier": classifier, "retries": 0}, out=tmp_path / "results",
+        retry_errored=True,
+    )  # fmt: skip
+    assert list(healed.samples["outcome"]) == ["empty", "answered", "answered"] * 3
+
+
 @pytest.mark.parametrize(
     ("given", "reason"),
     [
