@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from evalharness.scorecard.labels import Labels
+
 if TYPE_CHECKING:
-    import pandas as pd
+    import pyarrow as pa
 
 __all__ = ["TaskRows"]
 
-Labels = npt.NDArray[np.object_]
 Numbers = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class TaskRows:
-    """One row a generation of one sample in one epoch; all arrays have the same length.
+    """One row a generation of one sample in one epoch; all columns have the same length.
 
     A score that an outcome does not carry is NaN here, and nowhere else: metrics turn it into
     *missing* or *excluded* by their policy.
@@ -34,36 +34,47 @@ class TaskRows:
     group: Labels
     cluster: Labels
     tags: Mapping[str, Labels]
+    reason: Labels | None = None
 
     def __len__(self) -> int:
         return len(self.sample)
 
     @classmethod
-    def from_frame(cls, frame: pd.DataFrame) -> TaskRows:
-        """From the rows of one task of ``samples.parquet``."""
-        parsed: list[dict[str, str]] = [json.loads(text) for text in frame["tags"]]
-        names = sorted({name for tags in parsed for name in tags})
-        scores = [name for name in frame.columns if name.startswith("score_")]
+    def from_parts(cls, parts: Iterable[pa.Table]) -> TaskRows:
+        """From the rows of one task of ``samples.parquet``, a row group at a time."""
+        columns: dict[str, list[Any]] = {}
+        for part in parts:
+            for name in part.column_names:
+                found = part[name].combine_chunks()
+                columns.setdefault(name, []).append(
+                    found.to_numpy(zero_copy_only=False) if name.startswith("score_") else found
+                )
+
+        def labels(name: str) -> Labels:
+            return Labels.from_parts(columns.pop(name, ()))
+
         return cls(
-            sample=_labels(frame["sample_id"]),
-            outcome=_labels(frame["outcome"]),
+            sample=Labels.from_names(columns.pop("sample_id", [])),
+            outcome=labels("outcome"),
             scores={
-                name.removeprefix("score_"): frame[name].to_numpy(dtype=np.float64)
-                for name in scores
+                name.removeprefix("score_"): np.concatenate(columns.pop(name))
+                for name in sorted(columns)
+                if name.startswith("score_")
             },
-            group=_labels(frame["group"]),
-            cluster=_labels(frame["cluster"]),
-            tags={
-                name: np.array([tags.get(name) for tags in parsed], dtype=object) for name in names
-            },
+            group=labels("group"),
+            cluster=labels("cluster"),
+            tags=_tags(labels("tags")),
+            reason=labels("reason"),
         )
 
     def where(self, wanted: Mapping[str, str]) -> TaskRows:
         """The rows whose tags have these values."""
+        if not wanted:
+            return self
         mask = np.ones(len(self), dtype=bool)
         for tag, value in wanted.items():
             column = self.tags.get(tag)
-            mask &= (column == value) if column is not None else False
+            mask &= column.are(value) if column is not None else False
         return replace(
             self,
             sample=self.sample[mask],
@@ -72,18 +83,38 @@ class TaskRows:
             group=self.group[mask],
             cluster=self.cluster[mask],
             tags={name: values[mask] for name, values in self.tags.items()},
+            reason=self.reason[mask] if self.reason is not None else None,
         )
 
     def values_of(self, tag: str) -> list[str]:
         """The values of a tag, sorted."""
         column = self.tags.get(tag)
-        return [] if column is None else sorted({value for value in column if value is not None})
+        return [] if column is None else list(column.counts())
 
     def outcomes(self) -> dict[str, int]:
         """How often each outcome occurs."""
-        return dict(sorted(Counter(map(str, self.outcome)).items()))
+        return self.outcome.counts()
+
+    def reasons(self, most: int) -> dict[str, dict[str, int]]:
+        """For each outcome that is no answer, the ``most`` reasons given most often."""
+        if self.reason is None:
+            return {}
+        found = {}
+        for outcome in self.outcomes():
+            if outcome == "answered":
+                continue
+            said = self.reason[self.outcome.are(outcome)].counts()
+            said.pop("", None)
+            if said:
+                found[outcome] = dict(sorted(said.items(), key=lambda r: (-r[1], r[0]))[:most])
+        return found
 
 
-def _labels(column: Any) -> Labels:
-    """Text, or None where pandas has any of its marks for "nothing"."""
-    return np.array([value if isinstance(value, str) else None for value in column], dtype=object)
+def _tags(column: Labels) -> dict[str, Labels]:
+    """A column a tag, from the rows' JSON objects; each distinct one is read once."""
+    parsed: list[dict[str, str]] = [json.loads(text) for text in column.texts.to_pylist()]
+    found = {}
+    for name in sorted({name for tags in parsed for name in tags}):
+        values = Labels.of(tags.get(name) for tags in parsed)
+        found[name] = Labels(values.codes[column.codes], values.texts)
+    return found

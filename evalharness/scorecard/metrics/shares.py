@@ -162,8 +162,8 @@ class AnswerRate:
     counted: ClassVar[str] = "samples"
 
     def compute(self, rows: TaskRows, level: float) -> Computed:
-        answered = (rows.outcome == OutcomeKind.ANSWERED.value).astype(float)
-        missing = np.isin(rows.outcome, [OutcomeKind.ERRORED.value, OutcomeKind.NOT_RUN.value])
+        answered = rows.outcome.are(OutcomeKind.ANSWERED.value).astype(float)
+        missing = rows.outcome.are(OutcomeKind.ERRORED.value, OutcomeKind.NOT_RUN.value)
         excluded = np.zeros(len(rows), dtype=bool)
         return share_of(per_sample(rows, answered, missing, excluded, self.range), level)
 
