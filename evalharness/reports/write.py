@@ -78,7 +78,9 @@ def _rows_at(file: pq.ParquetFile, wanted: Sequence[int]) -> Iterator[dict[str, 
         places = [index - first for index in wanted if first <= index < first + size]
         first += size
         if places:
-            yield from file.read_row_group(group).take(places).to_pylist()
+            rows = file.read_row_group(group)
+            for place in places:
+                yield from rows.slice(place, 1).to_pylist()
 
 
 def _sample_row(row: dict[str, Any]) -> SampleRow:

@@ -58,7 +58,9 @@ class Labels:
             places = np.array(
                 [*(known.setdefault(text, len(known)) for text in texts), _NONE], dtype=np.int32
             )
-            codes = part.indices.fill_null(len(texts)).to_numpy(zero_copy_only=False)
+            codes = part.indices.to_numpy(zero_copy_only=False)
+            if part.null_count:  # Arrow gives floats then, NaN for None
+                codes = np.nan_to_num(codes, nan=len(texts)).astype(np.int32)
             found.append(_smallest(places[codes], len(known)))
         return cls(np.concatenate(found or [np.empty(0, dtype=np.int8)]), _texts(known))
 

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+import numpy as np
+
 from evalharness.records import Outcome, Response, Sample
 from evalharness.store.journal import Entry
 
@@ -83,10 +85,14 @@ class SamplesWriter:
         """Append rows."""
         import pyarrow as pa
 
+        from evalharness.store._arrow import column
+
         if not rows:
             return
-        columns = {name: [row.get(name) for row in rows] for name in self._schema.names}
-        self._waiting.append(pa.table(columns, schema=self._schema))
+        columns = [
+            column([row.get(field.name) for row in rows], field.type) for field in self._schema
+        ]
+        self._waiting.append(pa.Table.from_arrays(columns, schema=self._schema))
         if (
             sum(table.num_rows for table in self._waiting) >= _GROUP_ROWS
             or sum(table.nbytes for table in self._waiting) >= _GROUP_BYTES
@@ -117,7 +123,6 @@ def read_samples(path: Path) -> pd.DataFrame:
 
     Rows with the same tags share one dictionary, so change a copy.
     """
-    import numpy as np
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(path) as file:
@@ -140,11 +145,12 @@ def task_parts(path: Path, task: str, wanted: Callable[[str], bool]) -> Iterator
 
     Yields:
         The columns in the file's order, without ``task``; texts but ``sample_id`` as
-        dictionaries. At least one part, which may have no rows.
+        dictionaries.
     """
     import pyarrow as pa
-    import pyarrow.compute as pc
     import pyarrow.parquet as pq
+
+    from evalharness.store._arrow import flags
 
     with pq.ParquetFile(path) as file:
         schema = file.schema_arrow
@@ -153,7 +159,6 @@ def task_parts(path: Path, task: str, wanted: Callable[[str], bool]) -> Iterator
     repeated = [name for name in texts if name != "sample_id"]
     place = schema.get_field_index("task")
     with pq.ParquetFile(path, read_dictionary=repeated) as file:
-        yield file.schema_arrow.empty_table().select(names)
         for group in range(file.num_row_groups):
             found = file.metadata.row_group(group).column(place).statistics
             known = found is not None and found.has_min_max
@@ -161,7 +166,8 @@ def task_parts(path: Path, task: str, wanted: Callable[[str], bool]) -> Iterator
                 continue
             part = file.read_row_group(group, columns=[*names, "task"], use_threads=False)
             if not (known and found.min == found.max):
-                part = part.filter(pc.equal(part["task"], task))
+                own = [name == task for name in part["task"].to_pylist()]
+                part = part.filter(flags(np.array(own, dtype=bool)))
             yield part.select(names)
 
 
