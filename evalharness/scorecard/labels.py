@@ -51,6 +51,8 @@ class Labels:
     @classmethod
     def from_parts(cls, parts: Iterable[pa.DictionaryArray]) -> Self:
         """From a column of texts that mostly repeat, a part at a time."""
+        from evalharness.store.arrow import numbers
+
         known: dict[str, int] = {}
         found = []
         for part in parts:
@@ -58,9 +60,7 @@ class Labels:
             places = np.array(
                 [*(known.setdefault(text, len(known)) for text in texts), _NONE], dtype=np.int32
             )
-            codes = part.indices.to_numpy(zero_copy_only=False)
-            if part.null_count:  # Arrow gives floats then, NaN for None
-                codes = np.nan_to_num(codes, nan=len(texts)).astype(np.int32)
+            codes = numbers(part.indices, missing=len(texts))
             found.append(_smallest(places[codes], len(known)))
         return cls(np.concatenate(found or [np.empty(0, dtype=np.int8)]), _texts(known))
 
@@ -73,6 +73,8 @@ class Labels:
         """
         import pyarrow as pa
 
+        from evalharness.store.arrow import numbers
+
         column = pa.chunked_array(parts, pa.string())
         hashes = np.empty(len(column), dtype=np.int64)
         start = 0
@@ -83,7 +85,7 @@ class Labels:
         if not (hashes[1:] == hashes[:-1]).any():
             return cls(np.arange(len(column), dtype=np.int32), column)
         encoded = column.dictionary_encode().unify_dictionaries()
-        codes = [chunk.indices.to_numpy() for chunk in encoded.chunks]
+        codes = [numbers(chunk.indices, missing=_NONE) for chunk in encoded.chunks]
         return cls(np.concatenate(codes), encoded.chunk(0).dictionary)
 
     def __len__(self) -> int:

@@ -42,12 +42,14 @@ class TaskRows:
     @classmethod
     def from_parts(cls, parts: Iterable[pa.Table]) -> TaskRows:
         """From the rows of one task of ``samples.parquet``, a row group at a time."""
+        from evalharness.store.arrow import numbers
+
         columns: dict[str, list[Any]] = {}
         for part in parts:
             for name in part.column_names:
                 found = part[name].combine_chunks()
                 columns.setdefault(name, []).append(
-                    found.to_numpy(zero_copy_only=False) if name.startswith("score_") else found
+                    numbers(found, np.nan) if name.startswith("score_") else found
                 )
 
         def labels(name: str) -> Labels:

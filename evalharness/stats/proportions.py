@@ -45,7 +45,7 @@ def wilson(successes: float, n: float, level: float = 0.95) -> Interval:
     widening = 1 + z**2 / n
     middle = (share + z**2 / (2 * n)) / widening
     half = z * np.sqrt(share * (1 - share) / n + z**2 / (4 * (n * n))) / widening
-    low, high = _ended(middle - half, middle + half, successes, n)
+    low, high = _ended(float(middle - half), float(middle + half), successes, n)
     return Interval(low, high, level, 2, "wilson")
 
 
@@ -84,8 +84,8 @@ def clopper_pearson(
     successes = _checked(successes, n, level)
     tail = (1 - level) * (1 if sides == 2 else 2) / 2
     low, high = _ended(
-        special.betaincinv(successes, n - successes + 1, tail) if successes else 0.0,
-        special.betainccinv(successes + 1, n - successes, tail) if successes < n else 1.0,
+        float(special.betaincinv(successes, n - successes + 1, tail)) if successes else 0.0,
+        float(special.betainccinv(successes + 1, n - successes, tail)) if successes < n else 1.0,
         successes,
         n,
     )
@@ -139,6 +139,6 @@ def _checked(successes: float, n: float, level: float) -> float:
 def _ended(low: float, high: float, successes: float, n: float) -> tuple[float, float]:
     """Within [0, 1], and exact at the ends, where the formulas leave rounding."""
     return (
-        0.0 if successes == 0 else max(0.0, float(low)),
-        1.0 if successes == n else min(1.0, float(high)),
+        0.0 if successes == 0 else max(0.0, low),
+        1.0 if successes == n else min(1.0, high),
     )

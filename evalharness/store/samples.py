@@ -85,7 +85,7 @@ class SamplesWriter:
         """Append rows."""
         import pyarrow as pa
 
-        from evalharness.store._arrow import column
+        from evalharness.store.arrow import column
 
         if not rows:
             return
@@ -150,7 +150,7 @@ def task_parts(path: Path, task: str, wanted: Callable[[str], bool]) -> Iterator
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from evalharness.store._arrow import flags
+    from evalharness.store.arrow import flags
 
     with pq.ParquetFile(path) as file:
         schema = file.schema_arrow
