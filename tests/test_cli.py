@@ -247,7 +247,8 @@ def test_nothing_heavy_is_imported_before_it_is_needed(code):
 def test_a_run_on_local_files_loads_no_data_frames_and_no_hub(folder):
     (folder / "app.py").write_text("def answer(prompt):\n    return 'A'\n")
     (folder / "own.yaml").write_text(
-        "name: small\ntarget: {adapter: function, path: './app.py:answer'}\nsuites: [./suite_small]\n"
+        "name: small\ntarget: {adapter: function, path: './app.py:answer'}\n"
+        "suites: [./suite_small]\n"
     )
     run = "from evalharness.cli.app import run_app; print(run_app(['run', 'own.yaml', '--quiet']))"
     assert loaded_after(run, HEAVY) == "[]"
