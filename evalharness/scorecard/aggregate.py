@@ -9,9 +9,8 @@ from typing import Any
 from evalharness.scorecard import model
 from evalharness.scorecard.metrics.base import Computed
 from evalharness.scorecard.metrics.registry import MetricUse, metrics_of
-from evalharness.scorecard.rows import TaskRows
+from evalharness.scorecard.rows import TaskRows, task_parts
 from evalharness.stats import Interval
-from evalharness.store.samples import task_parts
 from evalharness.tasks.planned import PlannedTask
 
 __all__ = ["build_scorecard", "task_cells"]

@@ -51,7 +51,7 @@ class Labels:
     @classmethod
     def from_parts(cls, parts: Iterable[pa.DictionaryArray]) -> Self:
         """From a column of texts that mostly repeat, a part at a time."""
-        from evalharness.store.arrow import numbers
+        from evalharness.arrow import numbers
 
         known: dict[str, int] = {}
         found = []
@@ -73,7 +73,7 @@ class Labels:
         """
         import pyarrow as pa
 
-        from evalharness.store.arrow import numbers
+        from evalharness.arrow import numbers
 
         column = pa.chunked_array(parts, pa.string())
         hashes = np.empty(len(column), dtype=np.int64)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from evalharness.scorecard.labels import Labels
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["TaskRows"]
+__all__ = ["TaskRows", "task_parts"]
 
 Numbers = npt.NDArray[np.float64]
 
@@ -42,7 +43,7 @@ class TaskRows:
     @classmethod
     def from_parts(cls, parts: Iterable[pa.Table]) -> TaskRows:
         """From the rows of one task of ``samples.parquet``, a row group at a time."""
-        from evalharness.store.arrow import numbers
+        from evalharness.arrow import numbers
 
         columns: dict[str, list[Any]] = {}
         for part in parts:
@@ -120,3 +121,37 @@ def _tags(column: Labels) -> dict[str, Labels]:
         values = Labels.of(tags.get(name) for tags in parsed)
         found[name] = Labels(values.codes[column.codes], values.texts)
     return found
+
+
+def task_parts(path: Path, task: str, wanted: Callable[[str], bool]) -> Iterator[pa.Table]:
+    """The rows of one task, in order, a row group at a time; others' row groups are not read.
+
+    Args:
+        wanted: tells by its name whether a column is read.
+
+    Yields:
+        The columns in the file's order, without ``task``; texts but ``sample_id`` as
+        dictionaries.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from evalharness.arrow import flags
+
+    with pq.ParquetFile(path) as file:
+        schema = file.schema_arrow
+    names = [name for name in schema.names if wanted(name)]
+    texts = [name for name in names if pa.types.is_string(schema.field(name).type)]
+    repeated = [name for name in texts if name != "sample_id"]
+    place = schema.get_field_index("task")
+    with pq.ParquetFile(path, read_dictionary=repeated) as file:
+        for group in range(file.num_row_groups):
+            found = file.metadata.row_group(group).column(place).statistics
+            known = found is not None and found.has_min_max
+            if known and not found.min <= task <= found.max:
+                continue
+            part = file.read_row_group(group, columns=[*names, "task"], use_threads=False)
+            if not (known and found.min == found.max):
+                own = [name == task for name in part["task"].to_pylist()]
+                part = part.filter(flags(np.array(own, dtype=bool)))
+            yield part.select(names)

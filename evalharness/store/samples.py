@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-__all__ = ["TIMING_COLUMNS", "SamplesWriter", "read_samples", "rows_of", "task_parts"]
+__all__ = ["TIMING_COLUMNS", "SamplesWriter", "read_samples", "rows_of"]
 
 #: What may differ between two runs of the same measurement.
 TIMING_COLUMNS = ("latency_s", "attempts")
@@ -85,7 +85,7 @@ class SamplesWriter:
         """Append rows."""
         import pyarrow as pa
 
-        from evalharness.store.arrow import column
+        from evalharness.arrow import column
 
         if not rows:
             return
@@ -135,40 +135,6 @@ def read_samples(path: Path) -> pd.DataFrame:
         objects[:] = distinct
         frame[name] = objects[column.indices.to_numpy()]
     return frame
-
-
-def task_parts(path: Path, task: str, wanted: Callable[[str], bool]) -> Iterator[pa.Table]:
-    """The rows of one task, in order, a row group at a time; others' row groups are not read.
-
-    Args:
-        wanted: tells by its name whether a column is read.
-
-    Yields:
-        The columns in the file's order, without ``task``; texts but ``sample_id`` as
-        dictionaries.
-    """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    from evalharness.store.arrow import flags
-
-    with pq.ParquetFile(path) as file:
-        schema = file.schema_arrow
-    names = [name for name in schema.names if wanted(name)]
-    texts = [name for name in names if pa.types.is_string(schema.field(name).type)]
-    repeated = [name for name in texts if name != "sample_id"]
-    place = schema.get_field_index("task")
-    with pq.ParquetFile(path, read_dictionary=repeated) as file:
-        for group in range(file.num_row_groups):
-            found = file.metadata.row_group(group).column(place).statistics
-            known = found is not None and found.has_min_max
-            if known and not found.min <= task <= found.max:
-                continue
-            part = file.read_row_group(group, columns=[*names, "task"], use_threads=False)
-            if not (known and found.min == found.max):
-                own = [name == task for name in part["task"].to_pylist()]
-                part = part.filter(flags(np.array(own, dtype=bool)))
-            yield part.select(names)
 
 
 def rows_of(

@@ -7,9 +7,10 @@ import pytest
 
 import evalharness
 from evalharness.reports.write import drawn_samples
+from evalharness.scorecard.rows import task_parts
 from evalharness.store import samples
 from evalharness.store.directory import RunDirectory
-from evalharness.store.samples import SamplesWriter, read_samples, task_parts
+from evalharness.store.samples import SamplesWriter, read_samples
 from tests.support import FakeModel, item, write_suite
 
 
