@@ -36,6 +36,10 @@ Role: TypeAlias = Literal["target", "judge", "classifier"]
 FinishReason: TypeAlias = Literal["stop", "length", "content_filter"]
 
 
+#: Made once: json.dumps makes one for each call that names an option.
+_ITEM = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
 def canonical_json(value: Any) -> bytes:
     """Serialise by RFC 8785 (JSON Canonicalization Scheme): equal values give equal bytes.
 
@@ -242,15 +246,27 @@ class Sample:
             "messages": [[m.role, m.content] for m in self.messages],
             "language": self.language,
         }
-        for name in ("choices", "order", "continuations"):
-            if values := getattr(self, name):
-                out[name] = list(values)
-        for name in ("answer", "good", "bad", "group", "cluster"):
-            if (value := getattr(self, name)) is not None:
-                out[name] = value
-        for name in ("tags", "target"):
-            if mapping := getattr(self, name):
-                out[name] = dict(mapping)
+        # written out, not looped over: this runs several times a sample
+        if self.choices:
+            out["choices"] = list(self.choices)
+        if self.order:
+            out["order"] = list(self.order)
+        if self.continuations:
+            out["continuations"] = list(self.continuations)
+        if self.answer is not None:
+            out["answer"] = self.answer
+        if self.good is not None:
+            out["good"] = self.good
+        if self.bad is not None:
+            out["bad"] = self.bad
+        if self.group is not None:
+            out["group"] = self.group
+        if self.cluster is not None:
+            out["cluster"] = self.cluster
+        if self.tags:
+            out["tags"] = dict(self.tags)
+        if self.target:
+            out["target"] = dict(self.target)
         return out
 
     @classmethod
@@ -271,10 +287,7 @@ class Sample:
         data = self.to_json()
         data.pop("good", None)
         data.pop("bad", None)
-        text = json.dumps(
-            data, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False
-        )
-        return text.encode("utf-8", "surrogatepass")
+        return _ITEM.encode(data).encode("utf-8", "surrogatepass")
 
 
 @dataclass(frozen=True, slots=True)

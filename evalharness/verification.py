@@ -7,13 +7,17 @@ and changes nothing in the run's folder.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import tempfile
+from array import array
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
 
 from evalharness import pipeline
 from evalharness.engine.drive import drive
@@ -25,7 +29,16 @@ from evalharness.store.journal import Journal
 from evalharness.store.samples import TIMING_COLUMNS
 from evalharness.tasks.planned import PlannedTask
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 __all__ = ["Check", "verify_run"]
+
+#: Rows of samples.parquet that are compared at once.
+_BATCH = 16_384
+
+#: Task, sample, epoch, generation: what a row is known by.
+_Key: TypeAlias = tuple[str, str, int, int]
 
 
 @dataclass(frozen=True)
@@ -138,18 +151,16 @@ def _answers(journal: Journal) -> list[str]:
 
 
 def _counts(directory: RunDirectory, journal: Journal, tasks: list[PlannedTask]) -> list[str]:
-    import pyarrow.parquet as pq
-
-    columns = ["task", "sample_id", "epoch", "generation"]
-    table = pq.read_table(directory.samples, columns=columns)
-    found = list(zip(*(table[name].to_pylist() for name in columns), strict=True))
-    expected = {
-        (task.name, sample.id, epoch, generation)
-        for task in tasks
-        for sample in journal.samples(task.name)
-        for epoch in range(task.epochs)
-        for generation in range(1 if task.method == "loglikelihood" else task.generations)
-    }
+    hashes = array("q")
+    in_order = True
+    pairs = itertools.zip_longest(_recorded(directory), _expected(journal, tasks))
+    for one, other in pairs:
+        in_order = in_order and one == other
+        hashes.append(hash(one))
+    ordered = np.sort(np.frombuffer(hashes, dtype=np.int64))
+    if in_order and not (ordered[1:] == ordered[:-1]).any():
+        return []  # nearly always; what is wrong takes all keys in memory to say
+    found, expected = list(_recorded(directory)), set(_expected(journal, tasks))
     twice = [key for key, count in Counter(found).items() if count > 1]
     faults = [f"{'/'.join(map(str, key))}: stands twice" for key in sorted(twice)]
     faults += [f"{'/'.join(map(str, key))}: missing" for key in sorted(expected - set(found))]
@@ -158,11 +169,29 @@ def _counts(directory: RunDirectory, journal: Journal, tasks: list[PlannedTask])
     ]
 
 
+def _recorded(directory: RunDirectory) -> Iterator[_Key]:
+    """The rows that are there, in order."""
+    import pyarrow.parquet as pq
+
+    columns = ["task", "sample_id", "epoch", "generation"]
+    with pq.ParquetFile(directory.samples) as file:
+        for batch in file.iter_batches(_BATCH, columns=columns):
+            yield from zip(*(batch.column(name).to_pylist() for name in columns), strict=True)
+
+
+def _expected(journal: Journal, tasks: list[PlannedTask]) -> Iterator[_Key]:
+    """The rows that must be there, in the plan's order."""
+    for task in tasks:
+        generations = 1 if task.method == "loglikelihood" else task.generations
+        for epoch in range(task.epochs):
+            for sample in journal.samples(task.name):
+                for generation in range(generations):
+                    yield task.name, sample.id, epoch, generation
+
+
 def _rows(
     directory: RunDirectory, journal: Journal, run: dict[str, Any], tasks: list[PlannedTask]
 ) -> list[str]:
-    import pyarrow.parquet as pq
-
     identities: dict[Role, Any] = run["models"]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "samples.parquet"
@@ -175,25 +204,40 @@ def _rows(
                 identities=identities,
             )
         )
-        again = pq.read_table(path)
-    recorded = pq.read_table(directory.samples)
-    if recorded.schema != again.schema:
-        return ["the columns differ"]
-    faults = []
-    compared = [name for name in recorded.schema.names if name not in TIMING_COLUMNS]
-    outcomes = recorded["outcome"].to_pylist()
-    names = recorded["sample_id"].to_pylist()
-    for column in compared:
-        left, right = recorded[column].to_pylist(), again[column].to_pylist()
+        return _row_faults(directory.samples, path)
+
+
+def _row_faults(recorded: Path, again: Path) -> list[str]:
+    """What differs between two tables, a batch of rows at a time."""
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(recorded) as left, pq.ParquetFile(again) as right:
+        if left.schema_arrow != right.schema_arrow:
+            return ["the columns differ"]
+        names = [name for name in left.schema_arrow.names if name not in TIMING_COLUMNS]
+        batches = (file.iter_batches(_BATCH, columns=names) for file in (left, right))
+        faults = [
+            fault
+            for one, other in zip(*batches, strict=False)
+            if not one.equals(other)
+            for fault in _differing(one, other)
+        ]
+        if left.metadata.num_rows != right.metadata.num_rows:
+            faults.append(
+                f"{left.metadata.num_rows} rows recorded, {right.metadata.num_rows} found"
+            )
+    return faults
+
+
+def _differing(recorded: pa.RecordBatch, again: pa.RecordBatch) -> Iterator[str]:
+    outcomes = recorded.column("outcome").to_pylist()
+    samples = recorded.column("sample_id").to_pylist()
+    for name in recorded.schema.names:
+        left, right = recorded.column(name).to_pylist(), again.column(name).to_pylist()
         for row, (one, other) in enumerate(zip(left, right, strict=False)):
             # why something could not be tried is found out anew, in other words
-            if one != other and not (column == "reason" and outcomes[row] == "not_run"):
-                faults.append(
-                    f"{names[row]}: {column}: {_short(one)} recorded, {_short(other)} found"
-                )
-    if recorded.num_rows != again.num_rows:
-        faults.append(f"{recorded.num_rows} rows recorded, {again.num_rows} found")
-    return faults
+            if one != other and not (name == "reason" and outcomes[row] == "not_run"):
+                yield f"{samples[row]}: {name}: {_short(one)} recorded, {_short(other)} found"
 
 
 def _short(value: Any) -> str:

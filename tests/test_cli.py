@@ -217,13 +217,13 @@ def test_a_classifier_without_weights_makes_its_task_not_run(folder, capsys):
     assert "download: true" in reason
 
 
-def heavy_after(code):
-    """Which heavy libraries are loaded after running ``code`` in a fresh interpreter."""
-    program = (
-        f"{code}\nimport sys\n"
-        "print([m for m in ('torch', 'transformers', 'datasets', 'pandas', 'scipy', 'pyarrow', "
-        "'sklearn', 'statsmodels') if m in sys.modules])"
-    )
+HEAVY = ("torch", "transformers", "datasets", "pandas", "statsmodels", "sklearn")
+NOT_FOR_HELP = (*HEAVY, "scipy", "pyarrow", "numpy", "aiohttp", "jinja2", "rich")
+
+
+def loaded_after(code, names=NOT_FOR_HELP):
+    """Which of some libraries are loaded after running ``code`` in a fresh interpreter."""
+    program = f"{code}\nimport sys\nprint([name for name in {names!r} if name in sys.modules])"
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
@@ -241,7 +241,18 @@ def heavy_after(code):
     ],
 )
 def test_nothing_heavy_is_imported_before_it_is_needed(code):
-    assert heavy_after(code) == "[]"
+    assert loaded_after(code) == "[]"
+
+
+def test_a_run_on_local_files_loads_no_data_frames_and_no_hub(folder):
+    (folder / "app.py").write_text("def answer(prompt):\n    return 'A'\n")
+    (folder / "own.yaml").write_text(
+        "name: small\ntarget: {adapter: function, path: './app.py:answer'}\n"
+        "suites: [./suite_small]\n"
+    )
+    run = "from evalharness.cli.app import run_app; print(run_app(['run', 'own.yaml', '--quiet']))"
+    assert loaded_after(run, HEAVY) == "[]"
+    assert finished(folder)
 
 
 def test_a_fault_of_our_own_is_a_sentence_and_not_a_failed_check(folder, capsys, monkeypatch):

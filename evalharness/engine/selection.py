@@ -123,7 +123,9 @@ class ChosenSamples:
                 )
 
     def _fits(self, sample: Sample) -> bool:
-        return all(sample.tags.get(tag) in values for tag, values in self._where.items())
+        return not self._where or all(
+            sample.tags.get(tag) in values for tag, values in self._where.items()
+        )
 
 
 class MetricSlices:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import bisect
 import hashlib
+import itertools
 import json
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -17,6 +19,10 @@ if TYPE_CHECKING:
 __all__ = ["drawn_samples", "write_reports"]
 
 _DEFAULT_SHOWN = 3
+
+#: Rows whose keys are read at once, and a rank that none is above.
+_BATCH = 16_384
+_LAST = b"\xff" * 32
 
 _KEYS = ["task", "sample_id", "epoch", "generation"]
 
@@ -38,13 +44,30 @@ def drawn_samples(directory: RunDirectory, seed: int, count: int) -> list[Sample
     if count == 0:
         return []
     with pq.ParquetFile(directory.samples) as file:
-        table = file.read(columns=_KEYS)
-        ranked: dict[str, list[tuple[bytes, int]]] = {}
-        for index, key in enumerate(zip(*(table[name].to_pylist() for name in _KEYS), strict=True)):
-            rank = hashlib.sha256("\0".join(map(str, ("report", seed, *key))).encode()).digest()
-            ranked.setdefault(key[0], []).append((rank, index))
-        chosen = sorted(i for ranks in ranked.values() for _, i in sorted(ranks)[:count])
+        chosen = sorted(place for _, place in _lowest(file, seed, count))
         return [_sample_row(row) for row in _rows_at(file, chosen)]
+
+
+def _lowest(file: pq.ParquetFile, seed: int, count: int) -> Iterator[tuple[bytes, int]]:
+    """Rank and place of the ``count`` rows of each task that rank lowest."""
+    lowest: dict[str, list[tuple[bytes, int]]] = {}
+    worst: dict[str, bytes] = {}
+    start = f"report\0{seed}\0"
+    places = itertools.count()
+    for batch in file.iter_batches(columns=_KEYS, batch_size=_BATCH, use_threads=False):
+        keys = zip(*(batch.column(name).to_pylist() for name in _KEYS), strict=True)
+        for task, sample, epoch, generation in keys:
+            place = next(places)
+            key = f"{start}{task}\0{sample}\0{epoch}\0{generation}"
+            rank = hashlib.sha256(key.encode()).digest()
+            if rank > worst.get(task, _LAST):
+                continue
+            kept = lowest.setdefault(task, [])
+            bisect.insort(kept, (rank, place))
+            del kept[count:]
+            if len(kept) == count:
+                worst[task] = kept[-1][0]
+    return itertools.chain.from_iterable(lowest.values())
 
 
 def _rows_at(file: pq.ParquetFile, wanted: Sequence[int]) -> Iterator[dict[str, Any]]:
@@ -55,7 +78,9 @@ def _rows_at(file: pq.ParquetFile, wanted: Sequence[int]) -> Iterator[dict[str, 
         places = [index - first for index in wanted if first <= index < first + size]
         first += size
         if places:
-            yield from file.read_row_group(group).take(places).to_pylist()
+            rows = file.read_row_group(group)
+            for place in places:
+                yield from rows.slice(place, 1).to_pylist()
 
 
 def _sample_row(row: dict[str, Any]) -> SampleRow:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 from evalharness.scorecard import model
 from evalharness.scorecard.metrics.base import Computed
 from evalharness.scorecard.metrics.registry import MetricUse, metrics_of
-from evalharness.scorecard.rows import TaskRows
+from evalharness.scorecard.rows import TaskRows, task_parts
 from evalharness.stats import Interval
 from evalharness.tasks.planned import PlannedTask
 
@@ -22,7 +21,7 @@ ESTIMAND = "the rate or mean over the population of items that these stand for"
 #: How many distinct reasons of an outcome a task card keeps.
 _REASONS = 5
 
-_COLUMNS = ["task", "sample_id", "outcome", "group", "cluster", "tags"]
+_COLUMNS = frozenset({"sample_id", "outcome", "reason", "group", "cluster", "tags"})
 
 
 def build_scorecard(
@@ -64,29 +63,10 @@ def build_scorecard(
 
 
 def _rows(samples: Path, task: str) -> TaskRows:
-    import pyarrow.parquet as pq
-
-    schema = pq.read_schema(samples)
-    columns = [*_COLUMNS, *(name for name in schema.names if name.startswith("score_"))]
-    table = pq.read_table(samples, columns=columns, filters=[("task", "==", task)])
-    return TaskRows.from_frame(table.to_pandas())
-
-
-def _reasons(samples: Path, task: str) -> dict[str, dict[str, int]]:
-    """For each outcome that is no answer, the reasons given most often."""
-    import pyarrow.parquet as pq
-
-    table = pq.read_table(samples, columns=["outcome", "reason"], filters=[("task", "==", task)])
-    counts: dict[str, Counter[str]] = {}
-    for outcome, reason in zip(
-        table["outcome"].to_pylist(), table["reason"].to_pylist(), strict=True
-    ):
-        if outcome != "answered" and reason:
-            counts.setdefault(outcome, Counter())[reason] += 1
-    return {
-        outcome: dict(sorted(counts[outcome].items(), key=lambda r: (-r[1], r[0]))[:_REASONS])
-        for outcome in sorted(counts)
-    }
+    """The rows of one task."""
+    return TaskRows.from_parts(
+        task_parts(samples, task, lambda name: name in _COLUMNS or name.startswith("score_"))
+    )
 
 
 def _headline(
@@ -123,7 +103,7 @@ def _task_card(
         protocol_id=task.protocol_id,
         protocol=dict(task.protocol),
         outcomes=rows.outcomes(),
-        reasons=_reasons(samples, task.name),
+        reasons=rows.reasons(_REASONS),
         not_run=task.not_run,
         content_warning=definition.content_warning,
         demonstration=_demonstration(task, models),

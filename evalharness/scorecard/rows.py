@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from evalharness.scorecard.labels import Labels
+
 if TYPE_CHECKING:
-    import pandas as pd
+    import pyarrow as pa
 
-__all__ = ["TaskRows"]
+__all__ = ["TaskRows", "task_parts"]
 
-Labels = npt.NDArray[np.object_]
 Numbers = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class TaskRows:
-    """One row a generation of one sample in one epoch; all arrays have the same length.
+    """One row a generation of one sample in one epoch; all columns have the same length.
 
     A score that an outcome does not carry is NaN here, and nowhere else: metrics turn it into
     *missing* or *excluded* by their policy.
@@ -34,36 +35,49 @@ class TaskRows:
     group: Labels
     cluster: Labels
     tags: Mapping[str, Labels]
+    reason: Labels | None = None
 
     def __len__(self) -> int:
         return len(self.sample)
 
     @classmethod
-    def from_frame(cls, frame: pd.DataFrame) -> TaskRows:
-        """From the rows of one task of ``samples.parquet``."""
-        parsed: list[dict[str, str]] = [json.loads(text) for text in frame["tags"]]
-        names = sorted({name for tags in parsed for name in tags})
-        scores = [name for name in frame.columns if name.startswith("score_")]
+    def from_parts(cls, parts: Iterable[pa.Table]) -> TaskRows:
+        """From the rows of one task of ``samples.parquet``, a row group at a time."""
+        from evalharness.arrow import numbers
+
+        columns: dict[str, list[Any]] = {}
+        for part in parts:
+            for name in part.column_names:
+                found = part[name].combine_chunks()
+                columns.setdefault(name, []).append(
+                    numbers(found, np.nan) if name.startswith("score_") else found
+                )
+
+        def labels(name: str) -> Labels:
+            return Labels.from_parts(columns.pop(name, ()))
+
         return cls(
-            sample=_labels(frame["sample_id"]),
-            outcome=_labels(frame["outcome"]),
+            sample=Labels.from_names(columns.pop("sample_id", [])),
+            outcome=labels("outcome"),
             scores={
-                name.removeprefix("score_"): frame[name].to_numpy(dtype=np.float64)
-                for name in scores
+                name.removeprefix("score_"): np.concatenate(columns.pop(name))
+                for name in sorted(columns)
+                if name.startswith("score_")
             },
-            group=_labels(frame["group"]),
-            cluster=_labels(frame["cluster"]),
-            tags={
-                name: np.array([tags.get(name) for tags in parsed], dtype=object) for name in names
-            },
+            group=labels("group"),
+            cluster=labels("cluster"),
+            tags=_tags(labels("tags")),
+            reason=labels("reason"),
         )
 
     def where(self, wanted: Mapping[str, str]) -> TaskRows:
         """The rows whose tags have these values."""
+        if not wanted:
+            return self
         mask = np.ones(len(self), dtype=bool)
         for tag, value in wanted.items():
             column = self.tags.get(tag)
-            mask &= (column == value) if column is not None else False
+            mask &= column.are(value) if column is not None else False
         return replace(
             self,
             sample=self.sample[mask],
@@ -72,18 +86,72 @@ class TaskRows:
             group=self.group[mask],
             cluster=self.cluster[mask],
             tags={name: values[mask] for name, values in self.tags.items()},
+            reason=self.reason[mask] if self.reason is not None else None,
         )
 
     def values_of(self, tag: str) -> list[str]:
         """The values of a tag, sorted."""
         column = self.tags.get(tag)
-        return [] if column is None else sorted({value for value in column if value is not None})
+        return [] if column is None else list(column.counts())
 
     def outcomes(self) -> dict[str, int]:
         """How often each outcome occurs."""
-        return dict(sorted(Counter(map(str, self.outcome)).items()))
+        return self.outcome.counts()
+
+    def reasons(self, most: int) -> dict[str, dict[str, int]]:
+        """For each outcome that is no answer, the ``most`` reasons given most often."""
+        if self.reason is None:
+            return {}
+        found = {}
+        for outcome in self.outcomes():
+            if outcome == "answered":
+                continue
+            said = self.reason[self.outcome.are(outcome)].counts()
+            said.pop("", None)
+            if said:
+                found[outcome] = dict(sorted(said.items(), key=lambda r: (-r[1], r[0]))[:most])
+        return found
 
 
-def _labels(column: Any) -> Labels:
-    """Text, or None where pandas has any of its marks for "nothing"."""
-    return np.array([value if isinstance(value, str) else None for value in column], dtype=object)
+def _tags(column: Labels) -> dict[str, Labels]:
+    """A column a tag, from the rows' JSON objects; each distinct one is read once."""
+    parsed: list[dict[str, str]] = [json.loads(text) for text in column.texts.to_pylist()]
+    found = {}
+    for name in sorted({name for tags in parsed for name in tags}):
+        values = Labels.of(tags.get(name) for tags in parsed)
+        found[name] = Labels(values.codes[column.codes], values.texts)
+    return found
+
+
+def task_parts(path: Path, task: str, wanted: Callable[[str], bool]) -> Iterator[pa.Table]:
+    """The rows of one task, in order, a row group at a time; others' row groups are not read.
+
+    Args:
+        wanted: tells by its name whether a column is read.
+
+    Yields:
+        The columns in the file's order, without ``task``; texts but ``sample_id`` as
+        dictionaries.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from evalharness.arrow import flags
+
+    with pq.ParquetFile(path) as file:
+        schema = file.schema_arrow
+    names = [name for name in schema.names if wanted(name)]
+    texts = [name for name in names if pa.types.is_string(schema.field(name).type)]
+    repeated = [name for name in texts if name != "sample_id"]
+    place = schema.get_field_index("task")
+    with pq.ParquetFile(path, read_dictionary=repeated) as file:
+        for group in range(file.num_row_groups):
+            found = file.metadata.row_group(group).column(place).statistics
+            known = found is not None and found.has_min_max
+            if known and not found.min <= task <= found.max:
+                continue
+            part = file.read_row_group(group, columns=[*names, "task"], use_threads=False)
+            if not (known and found.min == found.max):
+                own = [name == task for name in part["task"].to_pylist()]
+                part = part.filter(flags(np.array(own, dtype=bool)))
+            yield part.select(names)

@@ -9,6 +9,9 @@ from __future__ import annotations
 import math
 from typing import Literal
 
+import numpy as np
+from scipy import special
+
 from evalharness.stats.records import Estimate, Interval, Side, check_level
 
 __all__ = ["clopper_pearson", "proportion", "wilson"]
@@ -34,9 +37,15 @@ def wilson(successes: float, n: float, level: float = 0.95) -> Interval:
             (0, 1).
 
     Source: Wilson 1927, https://doi.org/10.1080/01621459.1927.10502953; recommended by Brown, Cai
-    & DasGupta 2001, https://doi.org/10.1214/ss/1009213286. Computed by statsmodels.
+    & DasGupta 2001, https://doi.org/10.1214/ss/1009213286.
     """
-    low, high = _confint(successes, n, 1 - level, "wilson", level)
+    successes = _checked(successes, n, level)
+    share, n = np.float64(successes) / n, np.float64(n)
+    z = -special.ndtri((1 - level) / 2)
+    widening = 1 + z**2 / n
+    middle = (share + z**2 / (2 * n)) / widening
+    half = z * np.sqrt(share * (1 - share) / n + z**2 / (4 * (n * n))) / widening
+    low, high = _ended(float(middle - half), float(middle + half), successes, n)
     return Interval(low, high, level, 2, "wilson")
 
 
@@ -64,8 +73,7 @@ def clopper_pearson(
         ValueError: ``n`` is not above 0, ``successes`` is outside 0..n, ``level`` is outside
             (0, 1), or ``side`` does not go with ``sides``.
 
-    Source: Clopper & Pearson 1934, https://doi.org/10.1093/biomet/26.4.404. Computed by
-    statsmodels.
+    Source: Clopper & Pearson 1934, https://doi.org/10.1093/biomet/26.4.404.
     """
     if (sides == 1) != (side is not None):
         raise ValueError(
@@ -73,8 +81,14 @@ def clopper_pearson(
             "(sides=1, side='upper' or 'lower'), and none of a two-sided interval"
         )
     # a two-sided interval at 1 - 2a has the one-sided bounds at 1 - a for its ends
-    alpha = (1 - level) * (1 if sides == 2 else 2)
-    low, high = _confint(successes, n, alpha, "beta", level)
+    successes = _checked(successes, n, level)
+    tail = (1 - level) * (1 if sides == 2 else 2) / 2
+    low, high = _ended(
+        float(special.betaincinv(successes, n - successes + 1, tail)) if successes else 0.0,
+        float(special.betainccinv(successes + 1, n - successes, tail)) if successes < n else 1.0,
+        successes,
+        n,
+    )
     if side is None:
         return Interval(low, high, level, 2, "clopper-pearson")
     if side == "upper":
@@ -113,21 +127,18 @@ def proportion(
     )
 
 
-def _confint(
-    successes: float, n: float, alpha: float, method: str, level: float
-) -> tuple[float, float]:
-    from statsmodels.stats.proportion import proportion_confint  # brings pandas: only when used
-
+def _checked(successes: float, n: float, level: float) -> float:
     check_level(level)
     if not (math.isfinite(n) and n > 0):
         raise ValueError(f"n is {n}: a proportion needs at least one unit")
     if not 0 <= successes <= n:
         raise ValueError(f"{successes} successes of {n}: give a count from 0 to n")
-    if successes < _DENORMAL:
-        successes = 0
-    low, high = proportion_confint(successes, n, alpha=alpha, method=method)
-    # exact at the ends, where statsmodels leaves rounding
+    return 0 if successes < _DENORMAL else successes
+
+
+def _ended(low: float, high: float, successes: float, n: float) -> tuple[float, float]:
+    """Within [0, 1], and exact at the ends, where the formulas leave rounding."""
     return (
-        0.0 if successes == 0 else max(0.0, float(low)),
-        1.0 if successes == n else min(1.0, float(high)),
+        0.0 if successes == 0 else max(0.0, low),
+        1.0 if successes == n else min(1.0, high),
     )

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+import numpy as np
+
 from evalharness.records import Outcome, Response, Sample
 from evalharness.store.journal import Entry
 
@@ -23,6 +25,14 @@ _TEXT = (
     "task", "dimension", "sample_id", "outcome", "reason", "answer", "response", "prompt",
     "choices", "expected", "finish_reason", "group", "cluster", "language", "tags", "target",
 )  # fmt: skip
+#: A row group is as large as that: small ones take room and time, what waits takes memory.
+_GROUP_ROWS = 16_384
+_GROUP_BYTES = 16 * 2**20
+
+#: Made once: json.dumps makes one for each call that names an option.
+_OBJECT = json.JSONEncoder(ensure_ascii=False, sort_keys=True)
+_LIST = json.JSONEncoder(ensure_ascii=False)
+
 _WHOLE = ("epoch", "generation", "input_tokens", "output_tokens", "attempts")
 
 
@@ -51,7 +61,16 @@ class SamplesWriter:
         self._path = path
         self._temporary = path.with_name(path.name + ".tmp")
         self._schema = _schema(sorted(set(scores)))
-        self._writer = pq.ParquetWriter(self._temporary, self._schema, compression="zstd")
+        # a dictionary of numbers that hardly repeat only costs, and their bytes pack better apart
+        repeated = [name for name in self._schema.names if name != "latency_s"]
+        self._writer = pq.ParquetWriter(
+            self._temporary,
+            self._schema,
+            compression="zstd",
+            use_dictionary=repeated,
+            column_encoding={"latency_s": "BYTE_STREAM_SPLIT"},
+        )
+        self._waiting: list[pa.Table] = []
 
     def __enter__(self) -> Self:
         return self
@@ -66,12 +85,30 @@ class SamplesWriter:
         """Append rows."""
         import pyarrow as pa
 
-        if rows:
-            columns = {name: [row.get(name) for row in rows] for name in self._schema.names}
-            self._writer.write_table(pa.table(columns, schema=self._schema))
+        from evalharness.arrow import column
+
+        if not rows:
+            return
+        columns = [
+            column([row.get(field.name) for row in rows], field.type) for field in self._schema
+        ]
+        self._waiting.append(pa.Table.from_arrays(columns, schema=self._schema))
+        if (
+            sum(table.num_rows for table in self._waiting) >= _GROUP_ROWS
+            or sum(table.nbytes for table in self._waiting) >= _GROUP_BYTES
+        ):
+            self._flush()
+
+    def _flush(self) -> None:
+        import pyarrow as pa
+
+        if self._waiting:
+            self._writer.write_table(pa.concat_tables(self._waiting).combine_chunks())
+            self._waiting = []
 
     def close(self) -> None:
         """Finish the file and give it its name."""
+        self._flush()
         self._writer.close()
         self._temporary.replace(self._path)
 
@@ -82,12 +119,21 @@ class SamplesWriter:
 
 
 def read_samples(path: Path) -> pd.DataFrame:
-    """The whole table as a DataFrame; ``tags`` and ``target`` as dictionaries."""
+    """The whole table as a DataFrame; ``tags`` and ``target`` as dictionaries.
+
+    Rows with the same tags share one dictionary, so change a copy.
+    """
     import pyarrow.parquet as pq
 
-    frame: pd.DataFrame = pq.read_table(path).to_pandas()
+    with pq.ParquetFile(path) as file:
+        table = file.read()
+    frame: pd.DataFrame = table.to_pandas()
     for name in ("tags", "target"):
-        frame[name] = [json.loads(text) for text in frame[name]]
+        column = table[name].combine_chunks().dictionary_encode()
+        distinct = [json.loads(text) for text in column.dictionary.to_pylist()]
+        objects = np.empty(len(distinct), dtype=object)
+        objects[:] = distinct
+        frame[name] = objects[column.indices.to_numpy()]
     return frame
 
 
@@ -110,20 +156,28 @@ def rows_of(
         "sample_id": sample.id,
         "epoch": epoch,
         "prompt": "\n\n".join(message.content for message in sample.messages),
-        "choices": json.dumps(list(sample.choices), ensure_ascii=False) if sample.choices else None,
+        "choices": _LIST.encode(sample.choices) if sample.choices else None,
         "expected": _expected(sample),
         "group": sample.group,
         "cluster": sample.cluster,
         "language": sample.language,
-        "tags": json.dumps(dict(sample.tags), ensure_ascii=False, sort_keys=True),
-        "target": json.dumps(dict(sample.target), ensure_ascii=False, sort_keys=True),
+        "tags": _object(sample.tags),
+        "target": _object(sample.target),
     }
     per_generation = len(outcomes) == len(entries)
     rows = []
     for generation, outcome in enumerate(outcomes):
         own = entries[generation : generation + 1] if per_generation else entries
-        rows.append({**shared, "generation": generation, **_answer(own), **_found(outcome)})
-    return [{name: _storable(value) for name, value in row.items()} for row in rows]
+        row = {**shared, "generation": generation, **_answer(own), **_found(outcome)}
+        for name, value in row.items():
+            if isinstance(value, str) and not value.isascii():
+                row[name] = _storable(value)
+        rows.append(row)
+    return rows
+
+
+def _object(mapping: Mapping[str, Any]) -> str:
+    return _OBJECT.encode(dict(mapping)) if mapping else "{}"
 
 
 def _expected(sample: Sample) -> str | None:
@@ -157,8 +211,6 @@ def _found(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def _storable(value: Any) -> Any:
+def _storable(text: str) -> str:
     """Text as UTF-8 can hold it: a lone surrogate becomes the replacement character."""
-    if isinstance(value, str) and not value.isascii():
-        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return value
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import platform
 import re
 import time
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import metadata
@@ -34,6 +35,40 @@ _REPORTED_PACKAGES = (
 )  # fmt: skip
 
 
+class _Asked:
+    """What was asked of one role's model: eight bytes a response, so that a million stay small."""
+
+    def __init__(self) -> None:
+        self.latencies = array("d")
+        self.attempts: Counter[int] = Counter()
+        self.errored = 0
+        self.tokens: Counter[str] = Counter()
+
+    def add(self, entry: Entry) -> None:
+        self.latencies.append(entry.latency_s)
+        self.attempts[entry.attempts] += 1
+        if isinstance(entry.answer, Response):
+            self.tokens["input"] += entry.answer.input_tokens or 0
+            self.tokens["output"] += entry.answer.output_tokens or 0
+        else:
+            self.errored += 1
+
+    def to_json(self, took: float) -> dict[str, Any]:
+        asked = len(self.latencies)
+        return {
+            "asked": asked,
+            "responses_per_second": _per_second(asked, took),
+            "retried": sum(count for tries, count in self.attempts.items() if tries > 1),
+            "errored": self.errored,
+            "attempts": {str(tries): self.attempts[tries] for tries in sorted(self.attempts)},
+            "latency_s": _percentiles(self.latencies),
+            "tokens": dict(self.tokens),
+            "tokens_per_second": {
+                kind: _per_second(count, took) for kind, count in self.tokens.items()
+            },
+        }
+
+
 class Session:
     """Counts what one session asks and what it finds recorded."""
 
@@ -41,19 +76,16 @@ class Session:
         self._started = time.time()
         self._clock = time.perf_counter()
         self._replayed = 0
-        self._retried = 0
-        self._latencies: list[float] = []
-        self._tokens: Counter[str] = Counter()
+        self._roles: dict[str, _Asked] = {}
         self._stopped: str | None = None
         self._whole: Mapping[str, Any] = {}
 
     def asked(self, entry: Entry) -> None:
         """A model answered."""
-        self._retried += entry.attempts > 1
-        self._latencies.append(entry.latency_s)
-        if isinstance(entry.answer, Response):
-            self._tokens["input"] += entry.answer.input_tokens or 0
-            self._tokens["output"] += entry.answer.output_tokens or 0
+        role = entry.slot.role
+        if (asked := self._roles.get(role)) is None:
+            asked = self._roles[role] = _Asked()
+        asked.add(entry)
 
     def replayed(self, _entry: Entry) -> None:
         """The answer was recorded already, in this run or in one that it reuses."""
@@ -85,17 +117,21 @@ class Session:
             directory.write_json(directory.run_json, changed)
 
     def _to_json(self) -> dict[str, Any]:
-        asked = len(self._latencies)
         took = time.perf_counter() - self._clock
+        whole = _Asked()
+        for asked in self._roles.values():
+            whole.latencies += asked.latencies
+            whole.attempts += asked.attempts
+            whole.errored += asked.errored
+            whole.tokens.update(asked.tokens)
+        counted = whole.to_json(took)
         return {
             "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self._started)),
             "seconds": round(took, 3),
-            "asked": asked,
+            "asked": counted.pop("asked"),
             "replayed": self._replayed,
-            "responses_per_second": round(asked / took, 3) if took > 0 else None,
-            "retried": self._retried,
-            "latency_s": _percentiles(self._latencies),
-            "tokens": dict(self._tokens),
+            **counted,
+            "roles": {role: self._roles[role].to_json(took) for role in sorted(self._roles)},
             **self._whole,
             "platform": {"system": platform.system(), "machine": platform.machine()},
         }
@@ -140,13 +176,18 @@ def merged_deviations(recorded: Sequence[str], sessions: Sequence[Sequence[str]]
     return sorted(lines | {line for line in recorded if SESSION_PREFIX.sub("", line) not in texts})
 
 
-def _percentiles(latencies: Sequence[float]) -> dict[str, float] | None:
+def _per_second(count: int, took: float) -> float | None:
+    return round(count / took, 3) if took > 0 else None
+
+
+def _percentiles(latencies: array[float]) -> dict[str, float] | None:
     import numpy as np
 
     if not latencies:
         return None
-    values = np.array(latencies)
-    return {f"p{q}": round(float(np.percentile(values, q)), 6) for q in (50, 90, 99)}
+    values = np.frombuffer(latencies)
+    found = {f"p{q}": float(np.percentile(values, q)) for q in (50, 90, 99)}
+    return {name: round(value, 6) for name, value in (*found.items(), ("max", float(values.max())))}
 
 
 def _session(summary: dict[str, Any], deviations: list[str]) -> dict[str, Any]:

@@ -190,10 +190,14 @@ def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is no JSON number")
 
 
+#: Made once: json.loads makes one for each call that names an option.
+_DECODER = json.JSONDecoder(parse_constant=_no_constant)
+
+
 def _parsed(text: str, path: Path, number: int | None) -> Any:
     """One JSON value: a line of the file, or (without a number) the file as a whole."""
     try:
-        return json.loads(text, parse_constant=_no_constant)
+        return _DECODER.decode(text)
     except json.JSONDecodeError as fault:
         line = number or fault.lineno
         raise DataError(

@@ -12,10 +12,10 @@ import math
 import random
 import re
 import string
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from jinja2 import StrictUndefined, TemplateError, Undefined
+from jinja2 import StrictUndefined, TemplateError, Undefined, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from evalharness.errors import MappingError, TaskError
@@ -94,6 +94,90 @@ def _first_match(text: str, pattern: str) -> str:
 _ENVIRONMENT = _environment()
 
 
+#: What a plain lookup gives where Jinja itself must say what is there.
+_UNKNOWN: Any = object()
+
+
+def _plain(node: nodes.Node, *, of_row: bool) -> Expression | None:
+    """A way around Jinja for what nearly every mapping consists of: names, keys and constants.
+
+    Jinja builds a context for each row, which costs ten times what a lookup does. The lookup gives
+    the same value or `_UNKNOWN`, never an error: whatever is not plainly there is Jinja's to judge.
+
+    Args:
+        of_row: the name ``row`` is the row itself, as in an expression and not in a template.
+    """
+    if isinstance(node, nodes.Const):
+        constant = node.value
+        return lambda _row: constant
+    keys: list[tuple[bool, Any]] = []
+    while not isinstance(node, nodes.Name):
+        if isinstance(node, nodes.Getattr):
+            keys.append((True, node.attr))
+        elif isinstance(node, nodes.Getitem) and isinstance(node.arg, nodes.Const):
+            keys.append((False, node.arg.value))
+        else:
+            return None
+        node = node.node
+    name = node.name
+    if name == "self":  # Jinja's own word, whatever a row holds
+        return None
+    if name == "row" and of_row:
+        return _following(None, keys[::-1])
+    if not keys:
+        return lambda row: row.get(name, _UNKNOWN)
+    return _following(name, keys[::-1])
+
+
+def _following(name: str | None, keys: Sequence[tuple[bool, Any]]) -> Expression:
+    """Follow ``keys`` from the row's field ``name`` (None: from the row itself)."""
+
+    def follow(row: Mapping[str, Any]) -> Any:
+        value: Any = row if name is None else row.get(name, _UNKNOWN)
+        for of_mapping, key in keys:
+            # a number is only ever an index of a list; a dictionary's key is a text
+            wanted = dict if of_mapping or isinstance(key, str) else list
+            if type(value) is not wanted:
+                return _UNKNOWN
+            try:
+                value = value[key]
+            except (LookupError, TypeError):
+                return _UNKNOWN
+        return value
+
+    return follow
+
+
+def _plain_expression(source: str) -> Expression | None:
+    """`_plain` of an expression's source, which compiles."""
+    try:
+        body = _ENVIRONMENT.parse("{{ " + source + " }}").body
+    except TemplateError:
+        return None
+    if len(body) != 1 or not isinstance(body[0], nodes.Output) or len(body[0].nodes) != 1:
+        return None
+    return _plain(body[0].nodes[0], of_row=True)
+
+
+def _plain_template(source: str) -> Callable[[Mapping[str, Any]], str | None] | None:
+    """A template of texts and plain lookups; it gives None where a part is no text."""
+    parts: list[str | Expression] = []
+    for output in _ENVIRONMENT.parse(source).body:
+        if not isinstance(output, nodes.Output):
+            return None
+        for node in output.nodes:
+            part = node.data if isinstance(node, nodes.TemplateData) else _plain(node, of_row=False)
+            if part is None:
+                return None
+            parts.append(part)
+
+    def render(fields: Mapping[str, Any]) -> str | None:
+        texts = [part if isinstance(part, str) else part(fields) for part in parts]
+        return "".join(texts) if all(type(text) is str for text in texts) else None
+
+    return render
+
+
 def expression(source: str, where: str) -> Expression:
     """Compile one expression; calling it with a row gives its value.
 
@@ -105,8 +189,13 @@ def expression(source: str, where: str) -> Expression:
         compiled = _ENVIRONMENT.compile_expression(source, undefined_to_none=False)
     except TemplateError as fault:
         raise TaskError(f"{where}: not a Jinja expression: {source!r}: {fault}") from None
+    plain = _plain_expression(source)
 
     def evaluate(row: Mapping[str, Any]) -> Any:
+        if plain is not None:
+            value = plain(row)
+            if value is not _UNKNOWN and _no_data(value) is None:
+                return value
         try:
             value = compiled({**row, "row": row})
         except NameError:
@@ -124,44 +213,58 @@ def expression(source: str, where: str) -> Expression:
 def record(fields: Mapping[str, str], where: str) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
     """Compile several expressions at once; calling it with a row gives their values by name.
 
-    One Jinja context a row instead of one a field, which is most of the cost of mapping a large
-    data set. When anything goes wrong the fields are tried one by one, so that the error names
-    its field.
+    What needs Jinja shares one Jinja context a row instead of one a field. When anything goes
+    wrong the fields are tried one by one, so that the error names its field.
 
     Raises:
         TaskError: an expression cannot be parsed.
         MappingError: (when called) a field is missing or a value cannot be made.
     """
     single = {name: expression(source, f"{where}: {name}") for name, source in fields.items()}
-    joined = ", ".join(f"{name!r}: ({source})" for name, source in fields.items())
-    compiled = _ENVIRONMENT.compile_expression(f"{{{joined}}}", undefined_to_none=False)
+    plain = [(name, _plain_expression(source)) for name, source in fields.items()]
+    joined = ", ".join(f"{name!r}: ({fields[name]})" for name, lookup in plain if lookup is None)
+    compiled = None
+    if joined:
+        compiled = _ENVIRONMENT.compile_expression(f"{{{joined}}}", undefined_to_none=False)
 
     def evaluate(row: Mapping[str, Any]) -> dict[str, Any]:
-        try:
-            values: dict[str, Any] = compiled({**row, "row": row}) or {}
-        except _FAULTS:
-            values = {}
-        if len(values) == len(single) and _no_data(values) is None:
-            return values
-        return {name: each(row) for name, each in single.items()}
+        made: Mapping[str, Any] = {}
+        if compiled is not None:
+            try:
+                made = compiled({**row, "row": row}) or {}
+            except _FAULTS:
+                made = {}
+        values = {
+            name: made.get(name, _UNKNOWN) if lookup is None else lookup(row)
+            for name, lookup in plain
+        }
+        for value in values.values():
+            if value is _UNKNOWN or (type(value) not in _PLAIN_DATA and _no_data(value)):
+                return {name: each(row) for name, each in single.items()}
+        return values
 
     return evaluate
 
 
+_PLAIN_DATA = frozenset({str, int, bool, type(None)})
+
+
 def _no_data(value: Any) -> str | None:
     """What is wrong with an expression's value, if it is no plain data."""
-    if value is None or type(value) in {str, int, bool}:  # nearly all, and of many rows
+    if type(value) in _PLAIN_DATA:  # nearly all, and of many rows
         return None
     if isinstance(value, Mapping | list | tuple):
-        parts = value.values() if isinstance(value, Mapping) else value
-        return next(filter(None, map(_no_data, parts)), None)
-    wrong = {
+        for part in value.values() if isinstance(value, Mapping) else value:
+            if type(part) not in _PLAIN_DATA and (wrong := _no_data(part)) is not None:
+                return wrong
+        return None
+    faults = {
         "finds nothing": isinstance(value, Undefined),
         "finds a method, no field": callable(value),
         "gives an iterator (add '| list')": isinstance(value, Iterator),
         "gives no finite number": isinstance(value, float) and not math.isfinite(value),
     }
-    return next((what for what, is_so in wrong.items() if is_so), None)
+    return next((what for what, is_so in faults.items() if is_so), None)
 
 
 def template(source: str, where: str) -> Callable[[Mapping[str, Any]], str]:
@@ -170,8 +273,11 @@ def template(source: str, where: str) -> Callable[[Mapping[str, Any]], str]:
         compiled = _ENVIRONMENT.from_string(source)
     except TemplateError as fault:
         raise TaskError(f"{where}: not a Jinja template: {fault}") from None
+    plain = _plain_template(source)
 
     def render(fields: Mapping[str, Any]) -> str:
+        if plain is not None and (text := plain(fields)) is not None:
+            return text
         try:
             return compiled.render(fields)
         except _FAULTS as fault:

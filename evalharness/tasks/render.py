@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Iterator, Mapping
+from array import array
+from collections.abc import Container, Iterator, Mapping
 from typing import Any
+
+import numpy as np
 
 from evalharness.errors import MappingError, TaskError
 from evalharness.records import Message, Sample
@@ -54,6 +57,13 @@ class Renderer:
             if isinstance(members, dict):
                 flat |= {f"{name}.{key}": text for key, text in members.items()}
         self._mapping = record(flat, where)
+        self._fields = [name for name in flat if "." not in name]
+        self._members = {
+            prefix: [(name, name.removeprefix(f"{prefix}.")) for name in flat if _in(name, prefix)]
+            for prefix in ("tags", "target")
+        }
+        #: Seeded anew for each item: making one costs more than seeding it.
+        self._random = random.Random()  # noqa: S311 - an order, no secret
         self._where = expression(source.where, f"{where}: where") if source.where else None
         self._template = template(task.definition.prompt, f"{where}: prompt")
 
@@ -64,7 +74,7 @@ class Renderer:
             MappingError: a row does not fit; names the task, the row's number and the field.
         """
         where = f"task {self._task.name}"
-        seen: set[str] = set()
+        ids = array("q")
         for index, row in enumerate(self._dataset.rows()):
             try:
                 if self._where is not None and not self._where(row):
@@ -73,24 +83,43 @@ class Renderer:
             except MappingError as fault:
                 reason = str(fault).removeprefix(f"{where}: ")
                 raise MappingError(f"{where}: row {index + 1}: {reason}") from None
-            if sample.id in seen:
-                raise MappingError(
-                    f"{where}: row {index + 1}: id '{sample.id}' stands twice; map an 'id' that is "
-                    "unique"
-                )
-            seen.add(sample.id)
+            ids.append(hash(sample.id))
             yield sample
+        if twice := _repeated(ids):
+            self._check_ids(twice)
+
+    def _check_ids(self, suspects: Container[int]) -> None:
+        """Name the first id that stands twice; of ids with these hashes only, so few are kept."""
+        seen: set[str] = set()
+        for index, row in enumerate(self._dataset.rows()):
+            if self._where is not None and not self._where(row):
+                continue
+            sample_id = self._id(self._mapping(row), index)
+            if hash(sample_id) not in suspects:
+                continue
+            if sample_id in seen:
+                raise MappingError(
+                    f"task {self._task.name}: row {index + 1}: id '{sample_id}' stands twice; map "
+                    "an 'id' that is unique"
+                )
+            seen.add(sample_id)
+
+    @staticmethod
+    def _id(values: Mapping[str, Any], index: int) -> str:
+        return _label("id", values["id"]) if "id" in values else f"{index:06d}"
 
     def _render(self, row: Mapping[str, Any], index: int) -> Sample:
         values = self._mapping(row)
-        fields = {name: value for name, value in values.items() if "." not in name}
-        tags, target = (_members(values, prefix) for prefix in ("tags.", "target."))
-        sample_id = _label("id", fields.get("id", f"{index:06d}"))
-        language = str(fields.get("language", self._task.definition.languages[0]))
-        if language not in self._task.definition.languages:
-            raise MappingError(
-                f"language '{language}' is not among the task's {self._task.definition.languages}"
-            )
+        fields = {name: values[name] for name in self._fields}
+        tags, target = (
+            {key: values[name] for name, key in self._members[prefix]}
+            for prefix in ("tags", "target")
+        )
+        sample_id = self._id(values, index)
+        languages = self._task.definition.languages
+        language = str(fields.get("language", languages[0]))
+        if language not in languages:
+            raise MappingError(f"language '{language}' is not among the task's {languages}")
         choices = self._choices(fields)
         answer = self._index(fields, "answer", len(choices))
         group, cluster = (
@@ -146,7 +175,9 @@ class Renderer:
     def _end(
         self, fields: Mapping[str, Any], name: str, choices: tuple[str, ...], default: int | None
     ) -> int | str | None:
-        value = fields.get(name, default)
+        if name not in fields:
+            return default
+        value = fields[name]
         if isinstance(value, int) and not isinstance(value, bool):
             return self._index({name: value}, name, len(choices))
         return _text_or_none(value)
@@ -155,7 +186,8 @@ class Renderer:
         positions = list(range(count))
         if self._task.definition.order is None:
             key = f"{self._seed}\0{self._task.name}\0{unit}".encode()
-            random.Random(hashlib.sha256(key).digest()).shuffle(positions)  # noqa: S311
+            self._random.seed(hashlib.sha256(key).digest())
+            self._random.shuffle(positions)
         return tuple(positions)
 
     def _continuations(self, choices: tuple[str, ...], language: str) -> tuple[str, ...]:
@@ -186,12 +218,14 @@ class Renderer:
         return (*first, Message("user", prompt))
 
 
-def _members(values: Mapping[str, Any], prefix: str) -> dict[str, Any]:
-    return {
-        name.removeprefix(prefix): value
-        for name, value in values.items()
-        if name.startswith(prefix)
-    }
+def _in(name: str, prefix: str) -> bool:
+    return name.startswith(f"{prefix}.")
+
+
+def _repeated(hashes: array[int]) -> frozenset[int]:
+    """The hashes that stand more than once: eight bytes an id instead of the id itself."""
+    ordered = np.sort(np.frombuffer(hashes, dtype=np.int64))
+    return frozenset(ordered[1:][ordered[1:] == ordered[:-1]].tolist())
 
 
 def _another(answer: int | None, count: int) -> int | None:
@@ -201,6 +235,8 @@ def _another(answer: int | None, count: int) -> int | None:
 def _label(name: str, value: Any) -> str:
     """A text that tables and reports name an item by."""
     text = str(value)
+    if text.isascii():
+        return text
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evalharness.records import OutcomeKind
+from evalharness.scorecard.labels import Labels
 from evalharness.scorecard.metrics.base import AMONG_ANSWERED, HARM, KNOWLEDGE
 from evalharness.scorecard.metrics.bbq import BBQBias
 from evalharness.scorecard.metrics.correlation import Correlation
@@ -34,9 +35,7 @@ def rows(*entries, cluster=None):
     names = sorted({name for entry in padded for name in entry[2]})
     tags = sorted({name for entry in padded for name in entry[3]})
 
-    def column(values):
-        return np.array(list(values), dtype=object)
-
+    column = Labels.of
     return TaskRows(
         sample=column(entry[0] for entry in padded),
         outcome=column(entry[1] for entry in padded),

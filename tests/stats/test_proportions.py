@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom, binomtest
+from statsmodels.stats.proportion import proportion_confint
 
 from evalharness.stats import Interval, clopper_pearson, proportion, wilson
 
@@ -40,6 +41,18 @@ def test_wilson_covers_on_average_over_p(n: int) -> None:
     found = coverage([wilson(x, n) for x in range(n + 1)], n)
     assert 0.94 <= found.mean() <= 0.96
     assert found.min() >= 0.83  # near the ends at small n; docs/statistics.md prints it
+
+
+@given(counts | st.tuples(st.just(1.7), st.floats(2, 500)), levels)
+def test_the_intervals_are_those_of_statsmodels_to_the_last_bit(
+    counted: tuple[float, float], level: float
+) -> None:
+    successes, n = counted
+    for made, method in ((clopper_pearson, "beta"), (wilson, "wilson")):
+        low, high = proportion_confint(successes, n, alpha=1 - level, method=method)
+        found = made(successes, n, level)
+        assert found.low == (max(0.0, low) if successes else 0.0)
+        assert found.high == (min(1.0, high) if successes < n else 1.0)
 
 
 def test_trap_48_nothing_of_fifty_is_not_zero() -> None:

@@ -7,8 +7,10 @@ import pytest
 
 import evalharness
 from evalharness.reports.write import drawn_samples
+from evalharness.scorecard.rows import task_parts
+from evalharness.store import samples
 from evalharness.store.directory import RunDirectory
-from evalharness.store.samples import SamplesWriter
+from evalharness.store.samples import SamplesWriter, read_samples
 from tests.support import FakeModel, item, write_suite
 
 
@@ -52,3 +54,70 @@ def test_an_error_leaves_no_table_and_no_half_of_one(tmp_path):
     with SamplesWriter(tmp_path / "t", ["correct"]) as table:
         table.write([row])
     assert [path.name for path in tmp_path.iterdir()] == ["t"]
+
+
+def table_of(path):
+    return pq.read_table(path).to_pylist()
+
+
+def test_few_and_large_row_groups_are_written_whatever_comes_at_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(samples, "_GROUP_ROWS", 10)
+    with SamplesWriter(tmp_path / "t", ["correct"]) as table:
+        for number in range(0, 25, 4):
+            ids = range(number, min(number + 4, 25))
+            table.write([{"task": "small", "sample_id": f"q{n}"} for n in ids])
+    with pq.ParquetFile(tmp_path / "t") as file:
+        groups = [file.metadata.row_group(n).num_rows for n in range(file.num_row_groups)]
+    assert groups == [12, 12, 1]
+    assert [row["sample_id"] for row in table_of(tmp_path / "t")] == [f"q{n}" for n in range(25)]
+
+
+def test_long_texts_do_not_wait_for_many_rows(tmp_path, monkeypatch):
+    monkeypatch.setattr(samples, "_GROUP_BYTES", 1000)
+    with SamplesWriter(tmp_path / "t", []) as table:
+        for _ in range(3):
+            table.write([{"task": "small", "response": "x" * 2000}])
+    with pq.ParquetFile(tmp_path / "t") as file:
+        assert file.num_row_groups == 3
+
+
+def test_rows_come_back_as_they_were_written(tmp_path):
+    rows = [
+        {"task": "t", "response": "", "epoch": 0, "score_x": 0.1, "latency_s": 1 / 3},
+        {"task": "t", "response": None, "epoch": None, "score_x": None, "latency_s": None},
+        {"task": "t", "response": "é𐍈\x00", "epoch": -(2**31), "score_x": -0.0, "latency_s": 2e9},
+    ]
+    with SamplesWriter(tmp_path / "t", ["x"]) as table:
+        table.write(rows)
+    found = [{name: row[name] for name in rows[0]} for row in table_of(tmp_path / "t")]
+    assert found == rows
+    with pytest.raises(OverflowError), SamplesWriter(tmp_path / "u", []) as table:
+        table.write([{"task": "t", "epoch": 2**31}])
+
+
+@pytest.mark.parametrize("group_size", [4, 5, 100])
+def test_a_task_is_read_from_the_row_groups_that_hold_it(tmp_path, monkeypatch, group_size):
+    monkeypatch.setattr(samples, "_GROUP_ROWS", group_size)
+    with SamplesWriter(tmp_path / "t", ["correct"]) as table:
+        for n in range(30):
+            name = ("a", "b", "c")[n // 10]
+            table.write([{"task": name, "sample_id": f"q{n}", "score_correct": float(n)}])
+    read = []
+    whole = pq.ParquetFile.read_row_group
+
+    def counting(self, number, *arguments, **options):
+        read.append(number)
+        return whole(self, number, *arguments, **options)
+
+    monkeypatch.setattr(pq.ParquetFile, "read_row_group", counting)
+    parts = list(task_parts(tmp_path / "t", "b", {"sample_id", "score_correct"}.__contains__))
+    ids = [name for part in parts for name in part["sample_id"].to_pylist()]
+    assert ids == [f"q{n}" for n in range(10, 20)]
+    assert read == {4: [2, 3, 4], 5: [2, 3], 100: [0]}[group_size]
+    assert not list(task_parts(tmp_path / "t", "zz", {"sample_id"}.__contains__))
+
+
+def test_samples_as_a_data_frame(directory):
+    frame = read_samples(directory.samples)
+    assert list(frame.columns) == pq.read_schema(directory.samples).names
+    assert all(isinstance(value, dict) for name in ("tags", "target") for value in frame[name])

@@ -7,7 +7,10 @@ import json
 import pytest
 
 import evalharness
-from evalharness.store.summary import merged_deviations
+from evalharness.records import Failure, Response, Slot
+from evalharness.store.directory import RunDirectory
+from evalharness.store.journal import Entry
+from evalharness.store.summary import Session, merged_deviations
 from tests.support import FakeModel, item, write_suite
 
 CUT = "target: 3 prompts were cut"
@@ -94,3 +97,44 @@ def test_a_damaged_summary_does_not_stop_a_run(tmp_path, config):
     (path / "summary.json").write_text("{")
     run = evalharness.run(config(Cutting()), out=tmp_path / "out")
     assert run.info["deviations"] == ["target: 4 prompts were cut", "target: 6 prompts were cut"]
+
+
+def entry(latency, role="target", attempts=1, answer=None):
+    slot = Slot("small", "q1", 0, role, 0)
+    response = Response(text="A", input_tokens=10, output_tokens=2)
+    return Entry(slot, b"", answer or response, latency, attempts)
+
+
+def test_a_session_sums_up_latencies_tries_and_tokens_by_role(tmp_path):
+    directory = RunDirectory(tmp_path)
+    directory.write_json(directory.run_json, {"deviations": []})
+    session = Session()
+    for number in range(101):
+        session.asked(entry(number / 10))
+    session.asked(entry(20.0, attempts=3))
+    session.asked(entry(1.0, attempts=4, answer=Failure("down")))
+    session.asked(entry(5.0, role="judge"))
+    session.replayed(entry(0.0))
+    session.close(directory, [])
+    found = directory.read_json(directory.summary)
+    assert (found["asked"], found["replayed"]) == (104, 1)
+    assert (found["retried"], found["errored"]) == (2, 1)
+    assert found["attempts"] == {"1": 102, "3": 1, "4": 1}
+    assert found["tokens"] == {"input": 1030, "output": 206}
+    assert found["tokens_per_second"]["input"] > found["tokens_per_second"]["output"] > 0
+    assert found["latency_s"]["max"] == 20.0
+    judge = found["roles"]["judge"]
+    assert judge["latency_s"] == {"p50": 5.0, "p90": 5.0, "p99": 5.0, "max": 5.0}
+    target = found["roles"]["target"]
+    assert (target["asked"], target["retried"], target["errored"]) == (103, 2, 1)
+    assert target["latency_s"]["p50"] == 5.0
+    assert list(found["roles"]) == ["judge", "target"]
+
+
+def test_a_session_without_a_call_has_no_percentiles(tmp_path):
+    directory = RunDirectory(tmp_path)
+    directory.write_json(directory.run_json, {"deviations": []})
+    Session().close(directory, [])
+    found = directory.read_json(directory.summary)
+    assert (found["asked"], found["latency_s"], found["attempts"]) == (0, None, {})
+    assert found["roles"] == {}

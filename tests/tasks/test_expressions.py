@@ -9,6 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from evalharness.errors import MappingError, TaskError
+from evalharness.tasks import expressions
 from evalharness.tasks.expressions import alternatives, expression, record, template
 
 ROW = {
@@ -54,6 +55,71 @@ def test_a_value_keeps_its_type(source, expected):
     value = expression(source, "here")(ROW)
     assert value == expected
     assert type(value) is type(expected)
+
+
+@pytest.mark.parametrize(
+    ("source", "row"),
+    [
+        ("text", {"text": "a"}),
+        ("a.b.c", {"a": {"b": {"c": [1]}}}),
+        ("a['b'][1]", {"a": {"b": ["x", "y"]}}),
+        ("a.items", {"a": {"items": 1}}),
+        ("row.a", {"a": 1}),
+        ("row", {"row": 1}),
+        ("'x'", {}),
+        ("(a)", {"a": None}),
+        ("a[true]", {"a": ["x", "y"]}),
+        ("a[0]", {"a": "text"}),
+        ("a.b", {"a": "text"}),
+        ("a[-1]", {"a": ["x", "y"]}),
+        ("a[1]", {"a": {"1": "x"}}),
+        ("range", {}),
+        ("self", {"self": 1}),
+        ("result", {"result": 2}),
+        ("a.b", {"a": {"b": float("nan")}}),
+    ],
+)
+def test_a_lookup_without_jinja_gives_what_jinja_gives(monkeypatch, source, row):
+    def outcome():
+        try:
+            single, joined = expression(source, "here"), record({"f": source}, "here")
+            return repr((single(row), joined(row)["f"]))
+        except MappingError as fault:
+            return str(fault)
+
+    quick = outcome()
+    monkeypatch.setattr(expressions, "_plain_expression", lambda source: None)
+    assert quick == outcome()
+
+
+def test_most_mappings_do_without_jinja():
+    assert expressions._plain_expression("mc1_targets.choices") is not None
+    assert expressions._plain_expression("targets['labels'][0]") is not None
+    assert expressions._plain_expression("labels.index(1)") is None
+
+
+@pytest.mark.parametrize(
+    ("source", "fields"),
+    [
+        ("{{ prompt }}", {"prompt": "a\n"}),
+        ("Q: {{ prompt }}\r\n{{- tags.kind }}\n", {"prompt": "a", "tags": {"kind": "k"}}),
+        ("{{ number }}", {"number": 3}),
+        ("{{ row.prompt }}", {"prompt": "a"}),
+        ("{{ absent }}", {}),
+        ("{% if prompt %}{{ prompt }}{% endif %}", {"prompt": "a"}),
+        ("", {}),
+    ],
+)
+def test_a_template_without_jinja_gives_what_jinja_gives(monkeypatch, source, fields):
+    def outcome():
+        try:
+            return template(source, "here")(fields)
+        except MappingError as fault:
+            return str(fault)
+
+    quick = outcome()
+    monkeypatch.setattr(expressions, "_plain_template", lambda source: None)
+    assert quick == outcome()
 
 
 @pytest.mark.parametrize(

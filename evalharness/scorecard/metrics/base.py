@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from evalharness.records import OutcomeKind
+from evalharness.scorecard.labels import Labels
 from evalharness.scorecard.model import Direction
 from evalharness.scorecard.rows import TaskRows
 from evalharness.stats import Interval
@@ -35,6 +36,8 @@ Meaning: TypeAlias = float | Literal["score", "excluded", "missing"]
 Policy: TypeAlias = Mapping[OutcomeKind, Meaning]
 Numbers: TypeAlias = npt.NDArray[np.float64]
 Flags: TypeAlias = npt.NDArray[np.bool_]
+#: Labels in whose sorted order the clusters stand.
+Clusters: TypeAlias = list[str] | npt.NDArray[np.intp]
 
 _NOT_MEASURED: dict[OutcomeKind, Meaning] = {
     OutcomeKind.EMPTY: "missing",
@@ -121,7 +124,7 @@ class Units:
     high: Numbers
     measured: Flags
     excluded: Flags
-    cluster: npt.NDArray[np.object_]
+    cluster: Labels
     coverage: float
 
     @property
@@ -129,16 +132,20 @@ class Units:
         return self.value[self.measured]
 
     @property
-    def clusters(self) -> list[str] | None:
+    def clusters(self) -> Clusters | None:
         """Clusters of the measured units, or None when the task has none."""
         return self.clusters_of(self.measured)
 
-    def clusters_of(self, units: Flags) -> list[str] | None:
-        """Clusters of some units; a unit without one is a cluster of its own."""
+    def clusters_of(self, units: Flags) -> Clusters | None:
+        """Clusters of some units, shape (u,); a unit without one is a cluster of its own."""
         labels = self.cluster[units]
-        if all(label is None for label in labels):
+        missing = labels.missing
+        if missing.all():
             return None
-        return [f"own {i}" if label is None else f"c {label}" for i, label in enumerate(labels)]
+        if not missing.any():
+            return labels.ranked()[1]
+        named = enumerate(labels.tolist())
+        return [f"own {i}" if label is None else f"c {label}" for i, label in named]
 
     @property
     def bounds(self) -> tuple[float, float] | None:
@@ -158,7 +165,7 @@ def row_values(
     excluded = np.zeros(len(rows), dtype=bool)
     found = rows.scores.get(score, np.full(len(rows), np.nan))
     for kind, meaning in policy.items():
-        mask = rows.outcome == kind.value
+        mask = rows.outcome.are(kind.value)
         if meaning == "score":
             values[mask] = found[mask]
             without = mask & np.isnan(found)
@@ -185,28 +192,39 @@ def per_sample(
     A sample is measured when at least one of its rows is, excluded when all of its rows are; its
     missing rows widen its bounds.
     """
-    _, first, codes = np.unique(rows.sample.astype(str), return_index=True, return_inverse=True)
-    order = np.argsort(first)  # in the plan's order, so that sums do not depend on names
-    place = np.empty_like(order)
-    place[order] = np.arange(len(order))
-    codes = place[codes]
+    first, codes = rows.sample.units()
     count = len(first)
 
-    def total(weights: Numbers) -> Numbers:
-        return np.bincount(codes, weights=weights, minlength=count).astype(np.float64)
+    alone = count == len(rows)  # one row a sample, as nearly always
+
+    def many(flags: Flags) -> npt.NDArray[np.int32]:
+        found = flags if alone else np.bincount(codes[flags], minlength=count)
+        return found.astype(np.int32)
 
     has_value = ~missing & ~excluded
-    n_value, n_missing = total(has_value.astype(float)), total(missing.astype(float))
-    sums = total(np.where(has_value, np.nan_to_num(values), 0.0))
+    n_value, n_missing = many(has_value), many(missing)
+    sums: Numbers = np.where(has_value, values, 0.0)
+    np.nan_to_num(sums, copy=False)
+    if not alone:
+        sums = np.bincount(codes, weights=sums, minlength=count).astype(np.float64)
     measured = n_value > 0
-    counted = np.maximum(n_value + n_missing, 1)
+    value = sums / np.maximum(n_value, 1)
+    value[~measured] = np.nan
     rows_counted = int((~excluded).sum())
+
+    def end(filled: float) -> Numbers:
+        """The mean if every missing row were ``filled``; step by step, for memory's sake."""
+        found = n_missing * np.float64(filled)
+        found += sums
+        found /= np.maximum(n_value + n_missing, 1)
+        return found
+
     return Units(
-        value=np.where(measured, sums / np.maximum(n_value, 1), np.nan),
-        low=(sums + n_missing * value_range[0]) / counted,
-        high=(sums + n_missing * value_range[1]) / counted,
+        value=value,
+        low=end(value_range[0]),
+        high=end(value_range[1]),
         measured=measured,
         excluded=(n_value + n_missing) == 0,
-        cluster=rows.cluster[np.sort(first)],
+        cluster=rows.cluster[first],
         coverage=float(has_value.sum() / rows_counted) if rows_counted else 0.0,
     )

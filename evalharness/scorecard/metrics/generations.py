@@ -23,12 +23,10 @@ def _maxima(rows: TaskRows) -> Units:
     """
     values, missing, excluded = row_values(rows, "toxicity", HARM)
     units = per_sample(rows, values, missing, excluded, (0.0, 1.0))
-    _, first, codes = np.unique(rows.sample.astype(str), return_index=True, return_inverse=True)
+    first, codes = rows.sample.units()
     highest = np.full(len(first), -np.inf)
     np.maximum.at(highest, codes, np.where(np.isnan(values), -np.inf, values))
     incomplete = np.bincount(codes, weights=missing.astype(float), minlength=len(first)) > 0
-    order = np.argsort(first)
-    highest, incomplete = highest[order], incomplete[order]
     known = np.isfinite(highest)
     measured = known & ~incomplete
     counted = ~units.excluded

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from evalharness import stats
+from evalharness.scorecard.labels import Labels
 from evalharness.scorecard.metrics.base import KNOWLEDGE, Computed, Units, per_sample, row_values
 from evalharness.scorecard.metrics.shares import share_of
 from evalharness.scorecard.model import Direction
@@ -42,10 +43,12 @@ def _pairs(rows: TaskRows) -> _Pairs:
         half = rows.where({"variant": variant})
         values, missing, excluded = row_values(half, "correct", KNOWLEDGE)
         # sorted, so that both halves stand in the same order whatever order the data has
-        order = np.argsort(half.group.astype(str), kind="stable")
-        by_group = replace(half, sample=half.group[order], cluster=half.cluster[order])
+        names, ranks = half.group.ranked()
+        order = np.argsort(ranks, kind="stable")
+        groups = Labels.of(names[ranks[order]].tolist())
+        by_group = replace(half, sample=groups, cluster=half.cluster[order])
         units = per_sample(by_group, values[order], missing[order], excluded[order], (0.0, 1.0))
-        halves.append((np.unique(half.group.astype(str)), units))
+        halves.append((names, units))
     (clean_names, clean), (attacked_names, attacked) = halves
     if np.array_equal(clean_names, attacked_names):
         return _Pairs(clean, attacked)
@@ -62,8 +65,8 @@ def _spread(half: Units, own: Names, names: Names, other: Units, others: Names) 
     """One half over all groups: missing where it has none, in the cluster of the other half."""
     place = np.searchsorted(names, own)
     cluster = np.full(len(names), None, dtype=object)
-    cluster[np.searchsorted(names, others)] = other.cluster
-    cluster[place] = half.cluster
+    cluster[np.searchsorted(names, others)] = other.cluster.tolist()
+    cluster[place] = half.cluster.tolist()
 
     def filled(column: npt.NDArray[np.float64], absent: float) -> npt.NDArray[np.float64]:
         whole = np.full(len(names), absent)
@@ -79,7 +82,7 @@ def _spread(half: Units, own: Names, names: Names, other: Units, others: Names) 
         high=filled(half.high, 1.0),
         measured=measured,
         excluded=excluded,
-        cluster=cluster,
+        cluster=Labels.of(cluster.tolist()),
     )
 
 

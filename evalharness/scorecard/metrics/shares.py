@@ -193,8 +193,8 @@ class AnswerRate:
     unknown: ClassVar[tuple[OutcomeKind, ...]] = (OutcomeKind.ERRORED, OutcomeKind.NOT_RUN)
 
     def compute(self, rows: TaskRows, level: float) -> Computed:
-        answered = (rows.outcome == OutcomeKind.ANSWERED.value).astype(float)
-        missing = np.isin(rows.outcome, [kind.value for kind in self.unknown])
+        answered = rows.outcome.are(OutcomeKind.ANSWERED.value).astype(float)
+        missing = rows.outcome.are(*(kind.value for kind in self.unknown))
         excluded = np.zeros(len(rows), dtype=bool)
         return share_of(per_sample(rows, answered, missing, excluded, self.range), level)
 
