@@ -183,7 +183,7 @@ def execute_run(
         stack.callback(journal.close)
         if not journal.has_plan():
             names = [task.name for task in prepared.plan.tasks]
-            journal.write_plan((name, prepared.plan.samples[name]()) for name in names)
+            journal.write_plan((name, prepared.plan.samples[name]) for name in names)
         retried = journal.forget_errored() if sources.retry_errored else 0
         add_deviations(directory, _planned_deviations(prepared, journal))
         if observer is not None:
@@ -308,16 +308,12 @@ def means_of(
     journal: Journal,
 ) -> Means:
     """What a configuration allows, less what the run's earlier sessions used."""
-    allowance = Allowance.of(config)
-    used = {}
-    if allowance.is_limited or allowance.prices is not None:
-        used = {role: Used(*counts) for role, counts in journal.used().items()}
     return Means(
         adapters=adapters,
         retries=Retries(config.retries, config.retry_seconds),
-        allowance=allowance,
+        allowance=Allowance.of(config),
         max_outage=config.max_outage,
-        used=used,
+        used={role: Used(*counts) for role, counts in journal.used().items()},
         seconds=earlier_seconds(directory),
     )
 

@@ -165,7 +165,7 @@ def _planned(loaded: Loaded, library: Library, answers: str) -> _Planned:
         "judge": ReferenceAdapter(ReferenceOptions(model="judge")),
     }
     prepared = pipeline.prepare(loaded, cast("dict[Role, Adapter]", models), library)
-    samples = {t.name: list(prepared.plan.samples[t.name]()) for t in prepared.plan.tasks}
+    samples = {t.name: list(prepared.plan.samples[t.name]) for t in prepared.plan.tasks}
     return _Planned(prepared, library.tasks, samples)
 
 

@@ -110,7 +110,7 @@ def _describe_task(prepared: Prepared, task: PlannedTask) -> dict[str, Any]:
 
     weighed = task.method == "loglikelihood"
     requests = characters = 0
-    for sample in prepared.plan.samples[task.name]():
+    for sample in prepared.plan.samples[task.name]:
         asked = len(sample.continuations) if weighed else task.generations
         requests += asked
         characters += asked * sum(len(message.content) for message in sample.messages)

@@ -41,12 +41,6 @@ class Allowance:
             config.prices,
         )
 
-    @property
-    def is_limited(self) -> bool:
-        """Whether there is any limit."""
-        limits = (self.max_requests, self.max_tokens, self.max_cost, self.max_minutes)
-        return any(limit is not None for limit in limits)
-
 
 @dataclass
 class Used:

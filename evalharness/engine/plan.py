@@ -6,7 +6,7 @@ stages read it from there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -15,9 +15,10 @@ from evalharness.adapters.base import Adapter
 from evalharness.config import Loaded, TaskEntry
 from evalharness.engine.selection import ChosenSamples, MetricSlices
 from evalharness.errors import ConfigError
-from evalharness.records import Role, Sample, digest
+from evalharness.records import Role, digest
 from evalharness.scorecard.metrics.registry import describe_metrics
 from evalharness.scorers import registry as scorers
+from evalharness.store.packed import PackedSamples
 from evalharness.tasks.attempts import ATTEMPT_VERSION
 from evalharness.tasks.data import open_data
 from evalharness.tasks.definition import MethodName, TaskDefinition
@@ -30,14 +31,14 @@ __all__ = ["Plan", "make_plan", "measurement_of", "scoring_parts", "suite_folder
 
 @dataclass(frozen=True)
 class Plan:
-    """What will be run; ``samples(name)`` renders a task's samples again at each call."""
+    """What will be run; ``samples`` are each task's, in order."""
 
     name: str
     tasks: tuple[PlannedTask, ...]
     identities: Mapping[Role, Mapping[str, Any]]
     measurement: str
     headlines: Mapping[str, tuple[str, ...]]
-    samples: Mapping[str, Callable[[], Iterable[Sample]]]
+    samples: Mapping[str, PackedSamples]
 
     @property
     def run_id(self) -> str:
@@ -65,11 +66,11 @@ def make_plan(
     planned, samples = [], {}
     for entry in _entries(loaded, library):
         task = library.task(entry.task, "tasks")
-        made, render = _plan_task(loaded, task, entry, adapters, unavailable)
+        made, packed = _plan_task(loaded, task, entry, adapters, unavailable)
         if made.name in samples:
             raise ConfigError(f"tasks: '{made.name}' stands twice; keep one of them")
         planned.append(made)
-        samples[made.name] = render
+        samples[made.name] = packed
     suites = {task.suite for task in planned}
     measurement = measurement_of(
         planned,
@@ -175,7 +176,7 @@ def _plan_task(
     entry: TaskEntry,
     adapters: Mapping[Role, Adapter],
     unavailable: Mapping[Role, str],
-) -> tuple[PlannedTask, Callable[[], Iterable[Sample]]]:
+) -> tuple[PlannedTask, PackedSamples]:
     config, definition = loaded.config, _changed(task.definition, entry)
     identities = {role: adapter.identity.to_json() for role, adapter in adapters.items()}
     scoring, roles, readable = scoring_parts(definition, identities, adapters)
@@ -221,7 +222,7 @@ def _plan_task(
         not_run=not_run,
         readable=readable,
     )
-    return planned, chosen
+    return planned, chosen.packed
 
 
 def _changed(definition: TaskDefinition, entry: TaskEntry) -> TaskDefinition:

@@ -9,6 +9,7 @@ from evalharness import yamlfile
 from evalharness.errors import ConfigError, TaskError
 from evalharness.records import Sample
 from evalharness.scorecard.metrics.registry import metrics_of
+from evalharness.store.packed import PackedSamples
 from evalharness.tasks.data import Dataset
 from evalharness.tasks.definition import TaskDefinition
 from evalharness.tasks.render import Renderer
@@ -18,11 +19,7 @@ __all__ = ["ChosenSamples", "MetricSlices"]
 
 
 class ChosenSamples:
-    """A task's samples after selection.
-
-    With a limit the few that are left are kept; without one they are rendered anew at each call,
-    so that a million samples never lie in memory.
-    """
+    """A task's samples after selection; rendered once, then kept packed."""
 
     def __init__(
         self,
@@ -44,39 +41,27 @@ class ChosenSamples:
         self._slices = slices
         #: Of groups with samples that do not fit ``where``: whether others of them do.
         self._cut: dict[str, bool] | None = None
-        self._kept: list[Sample] | None = None
+        self.packed = PackedSamples()
         self.available = 0
         self.planned = 0
 
-    def __call__(self) -> Iterable[Sample]:
-        if self._kept is not None:
-            return self._kept
-        wanted = self._wanted()
-        if self._limit is None:
-            return wanted
-        everything = list(wanted)
-        self.available = len(everything)
-        self._kept = select(
-            everything,
-            limit=self._limit,
-            seed=self._seed,
-            task=self._definition.task,
-            strata=self._definition.strata,
-        )
-        return self._kept
-
     def digest(self) -> str:
-        """SHA-256 over the items, in order; counts them on the way.
+        """Render and pack the samples, and count them; once.
+
+        Returns:
+            SHA-256 over the items, in order.
 
         Raises:
             TaskError: nothing is left to test.
         """
         hasher = hashlib.sha256()
-        for sample in self():
+        for sample in self._selected():
             data = sample.protocol_bytes()
             hasher.update(b"%d:" % len(data))
             hasher.update(data)
+            self.packed.add(sample, data)
             self.planned += 1
+        self.packed.flush()
         self.available = self.available or self.planned
         if not self.planned:
             self._check_tags()
@@ -85,6 +70,20 @@ class ChosenSamples:
                 f"widen them{self._cut_groups()}"
             )
         return hasher.hexdigest()
+
+    def _selected(self) -> Iterable[Sample]:
+        wanted = self._wanted()
+        if self._limit is None:
+            return wanted
+        everything = list(wanted)
+        self.available = len(everything)
+        return select(
+            everything,
+            limit=self._limit,
+            seed=self._seed,
+            task=self._definition.task,
+            strata=self._definition.strata,
+        )
 
     def _wanted(self) -> Iterator[Sample]:
         """The samples that fit ``where``, less those of groups that do not fit it whole."""

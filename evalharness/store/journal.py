@@ -10,7 +10,6 @@ from __future__ import annotations
 import itertools
 import json
 import sqlite3
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from typing import Any, Literal, TypeAlias
 
 from evalharness.errors import RunCorruptError, RunError
 from evalharness.records import Failure, Response, Role, Sample, Slot
+from evalharness.store.packed import BLOCK, PackedSamples, unpacked
 
 __all__ = ["Entry", "Journal"]
 
@@ -36,10 +36,6 @@ CREATE TABLE IF NOT EXISTS responses (
     UNIQUE (task, sample, epoch, role, ordinal)
 );
 """
-
-#: Planned samples stand in blocks: one by one they would be the largest part of a run's folder.
-_BLOCK = 256
-_LARGEST_BLOCK = 1 << 30
 
 _Key: TypeAlias = tuple[str, str, int, str, int]
 
@@ -147,14 +143,13 @@ class Journal:
         """Whether the plan was written whole."""
         return self._db.execute("SELECT 1 FROM meta WHERE key='planned'").fetchone() is not None
 
-    def write_plan(self, planned: Iterable[tuple[str, Iterable[Sample]]]) -> None:
+    def write_plan(self, planned: Iterable[tuple[str, PackedSamples]]) -> None:
         """Store the planned samples by task, in one transaction."""
         with self._transaction():
             self._db.execute("DELETE FROM plan")
             for task, samples in planned:
                 rows = (
-                    (task, number * _BLOCK, _packed(block))
-                    for number, block in enumerate(_blocks(samples))
+                    (task, number * BLOCK, block) for number, block in enumerate(samples.blocks())
                 )
                 self._db.executemany("INSERT INTO plan VALUES (?, ?, ?)", rows)
             self._db.execute("INSERT INTO meta VALUES ('planned', '1')")
@@ -165,8 +160,8 @@ class Journal:
         start = 0
         # one bounded query a block: an open cursor would keep the write-ahead log from folding
         while (row := self._db.execute(query, (task, start)).fetchone()) is not None:
-            yield from _unpacked(row[0])
-            start += _BLOCK
+            yield from unpacked(row[0])
+            start += BLOCK
 
     def windows(self, task: str, size: int) -> Iterator[tuple[Sample, ...]]:
         """The planned samples of one task, ``size`` at a time."""
@@ -255,28 +250,3 @@ def _entry(row: Sequence[Any]) -> Entry:
     answer = Response.from_json(data) if status == "ok" else Failure(data["reason"])
     slot = Slot(task, sample, epoch, role, ordinal)
     return Entry(slot, digest, answer, latency_s, attempts, number)
-
-
-def _blocks(samples: Iterable[Sample]) -> Iterator[Sequence[Sample]]:
-    rest = iter(samples)
-    while block := tuple(itertools.islice(rest, _BLOCK)):
-        yield block
-
-
-def _packed(block: Sequence[Sample]) -> bytes:
-    """A block as JSON, a sample a line, compressed."""
-    lines = (json.dumps(sample.to_json(), separators=(",", ":")) for sample in block)
-    text = "\n".join(lines).encode("ascii")
-    if len(text) > _LARGEST_BLOCK:
-        raise RunError(
-            f"samples {block[0].id} to {block[-1].id} take more than 1 GiB together; shorten them"
-        )
-    return zlib.compress(text)
-
-
-def _unpacked(body: bytes) -> Iterator[Sample]:
-    unpacker = zlib.decompressobj()
-    text = unpacker.decompress(body, _LARGEST_BLOCK)
-    if unpacker.unconsumed_tail:
-        raise RunCorruptError("the journal's plan holds a block larger than any that is written")
-    return (Sample.from_json(json.loads(line)) for line in text.split(b"\n"))

@@ -26,7 +26,7 @@ def planned(suite, *more, **entry):
 
 
 def drawn(plan):
-    return [sample.id for sample in plan.samples["small"]()]
+    return [sample.id for sample in plan.samples["small"]]
 
 
 def pairs(count, **of_clean):
