@@ -27,8 +27,9 @@ from evalharness.errors import AdapterError
 from evalharness.records import Failure
 
 __all__ = [
-    "BASE_HEADERS", "EndpointOptions", "Http", "Redact", "Reply", "endpoint_digest", "merged",
-    "parsed", "plain", "redirected", "retry_after", "shown", "status_failure",
+    "BASE_HEADERS", "EndpointOptions", "Http", "Redact", "Reply", "endpoint_digest",
+    "error_message", "merged", "parsed", "plain", "redirected", "retry_after", "shown",
+    "status_failure", "token_count",
 ]  # fmt: skip
 
 Redact: TypeAlias = Callable[[str], str]
@@ -41,6 +42,7 @@ MESSAGE_LENGTH = 300
 #: Answers are short; a compressed one could unfold into anything.
 BASE_HEADERS = {"User-Agent": "evalharness", "Accept-Encoding": "identity"}
 
+_LARGEST_COUNT = 2**53
 _RETRYABLE = frozenset((408, 409, 425, 429))
 _FINAL = frozenset((501, 505))
 #: Too many requests, or no room for more at the moment (529: Anthropic's).
@@ -194,6 +196,28 @@ def parsed(body: bytes) -> Any:
 def plain(body: bytes) -> str:
     """The beginning of ``body`` as text, whatever it is."""
     return body[:8192].decode("utf-8", "replace")
+
+
+def error_message(data: Any) -> str:
+    """The reason in the JSON of an error, in one of its usual places; "" if there is none."""
+    if not isinstance(data, dict):
+        return ""
+    error = data.get("error")
+    places = [error.get("message") if isinstance(error, dict) else error]
+    places += [data.get("message"), data.get("detail")]
+    for place in places:
+        if isinstance(place, str) and place:
+            return place
+        if isinstance(place, (list, dict)) and place:
+            return json.dumps(place)
+    return ""
+
+
+def token_count(value: Any) -> int | None:
+    """A number of tokens, or None for what is none."""
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _LARGEST_COUNT:
+        return value
+    return None
 
 
 def shown(text: str, redact: Redact) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from evalharness.adapters._http import (
     Redact,
     Reply,
+    error_message,
     parsed,
     plain,
     redirected,
@@ -18,7 +18,7 @@ from evalharness.adapters._http import (
 from evalharness.errors import AdapterError
 from evalharness.records import Failure, Response
 
-__all__ = ["error_message", "is_filtered", "read_fault"]
+__all__ = ["is_filtered", "read_fault"]
 
 #: How services say that their own filter stopped a request, in `code`, `type` or `innererror.code`.
 _FILTER_CODES = frozenset(
@@ -74,15 +74,3 @@ def _codes(data: Mapping[str, Any]) -> Iterator[str]:
         if isinstance(place, dict):
             found = (place.get("code"), place.get("type"))
             yield from (value for value in found if isinstance(value, str))
-
-
-def error_message(data: Mapping[str, Any]) -> str:
-    error = data.get("error")
-    places = [error.get("message") if isinstance(error, dict) else error]
-    places += [data.get("message"), data.get("detail")]
-    for place in places:
-        if isinstance(place, str) and place:
-            return place
-        if isinstance(place, (list, dict)) and place:
-            return json.dumps(place)
-    return ""

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from evalharness.adapters._http import Redact, shown
-from evalharness.adapters._openai_faults import error_message, is_filtered
+from evalharness.adapters._http import Redact, error_message, shown, token_count
+from evalharness.adapters._openai_faults import is_filtered
 from evalharness.adapters._openai_options import Api
 from evalharness.records import Failure, Response
 
-__all__ = ["count", "first_choice", "no_json", "read_answer", "read_scores"]
+__all__ = ["first_choice", "no_json", "read_answer", "read_scores"]
 
-_LARGEST_COUNT = 2**53
 #: Reasons to end that mean that the server broke down half way (DeepSeek, OpenRouter).
 _BROKEN_OFF = frozenset(("insufficient_system_resource", "error"))
 
@@ -41,8 +40,8 @@ def read_answer(data: Mapping[str, Any], api: Api, redact: Redact) -> Response |
     return Response(
         text=redact(text),
         finish_reason=finish if finish in ("length", "content_filter") else "stop",
-        input_tokens=count(usage.get("prompt_tokens")),
-        output_tokens=count(usage.get("completion_tokens")),
+        input_tokens=token_count(usage.get("prompt_tokens")),
+        output_tokens=token_count(usage.get("completion_tokens")),
     )
 
 
@@ -77,19 +76,12 @@ def read_scores(
                 continue
             said = shown(name, redact)
             return Failure(f"the server's score for '{said}' is no number from 0 to 1")
-    scores = {str(name): float(value) for name, value in found.items() if value is not None}
+    scores = {redact(name): float(value) for name, value in found.items() if value is not None}
     missing = sorted(set(names.values()) - set(scores))
     if missing:
         known = shown(", ".join(sorted(scores)), redact)
         return Failure(f"the server gave no score for '{missing[0]}'; it has: {known}")
     return Response(scores={**scores, **{name: scores[of] for name, of in names.items()}})
-
-
-def count(value: Any) -> int | None:
-    """A number of tokens, or None for what is none."""
-    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _LARGEST_COUNT:
-        return value
-    return None
 
 
 # -- responses -----------------------------------------------------------------------------------
@@ -116,8 +108,8 @@ def _responses_answer(data: Mapping[str, Any], redact: Redact) -> Response | Fai
         finish_reason="content_filter"
         if why == "content_filter"
         else ("length" if status == "incomplete" or why else "stop"),
-        input_tokens=count(usage.get("input_tokens")),
-        output_tokens=count(usage.get("output_tokens")),
+        input_tokens=token_count(usage.get("input_tokens")),
+        output_tokens=token_count(usage.get("output_tokens")),
     )
 
 

@@ -28,6 +28,7 @@ BUILT_IN: dict[str, str] = {
     "demo_toxicity": "evalharness.adapters.demo:DemoToxicityAdapter",
     "detoxify": "evalharness.adapters.detoxify:DetoxifyAdapter",
     "function": "evalharness.adapters.function:FunctionAdapter",
+    "http": "evalharness.adapters.http:HttpAdapter",
     "openai": "evalharness.adapters.openai:OpenAIAdapter",
     "reference": "evalharness.adapters.reference:ReferenceAdapter",
     "replay": "evalharness.adapters.replay:ReplayAdapter",
