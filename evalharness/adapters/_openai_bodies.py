@@ -35,6 +35,7 @@ class Bodies:
             self._input(body, messages)
             # a test's prompts are not for the provider to keep
             body["store"] = False
+            body["stream"] = False  # some servers stream unless told not to
             body["max_output_tokens"] = decoding.max_tokens
         elif options.api == "completions":
             body["prompt"] = _joined(messages)
@@ -58,10 +59,13 @@ class Bodies:
         return {**body, **self._extra}
 
     def echo(self, prompt: str) -> dict[str, Any]:
-        """A text that is to come back with its log-probabilities."""
+        """A text that is to come back with its log-probabilities.
+
+        One new token is asked for and not read: some servers fail at none.
+        """
         return {
             "model": self._options.model, "prompt": prompt, "echo": True, "logprobs": 1,
-            "max_tokens": 0, "temperature": 0.0, **self._extra,
+            "max_tokens": 1, "temperature": 0.0, **self._extra,
         }  # fmt: skip
 
     def moderation(self, text: str) -> dict[str, Any]:

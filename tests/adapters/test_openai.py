@@ -623,7 +623,7 @@ def test_a_server_that_echoes_gives_log_likelihoods(shape: dict[str, str]) -> No
     assert len(server.asked) == 3  # one probe
     body = server.asked[1].body
     assert body["prompt"] == "One two three four"
-    assert (body["echo"], body["logprobs"], body["max_tokens"]) == (True, 1, 0)
+    assert (body["echo"], body["logprobs"], body["max_tokens"]) == (True, 1, 1)
     assert adapter.deviations == []
 
 

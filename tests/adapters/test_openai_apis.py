@@ -84,7 +84,7 @@ def test_the_responses_api_is_asked_in_its_own_words() -> None:
             {"role": "assistant", "content": "Hm."},
             {"role": "user", "content": "Well?"},
         ],
-        "store": False, "max_output_tokens": 20, "temperature": 0.5, "top_p": 0.9,
+        "store": False, "stream": False, "max_output_tokens": 20, "temperature": 0.5, "top_p": 0.9,
     }  # fmt: skip
     assert answer == Response(text="Because.", input_tokens=11, output_tokens=5)
     assert adapter.deviations == [
