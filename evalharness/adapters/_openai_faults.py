@@ -25,14 +25,16 @@ _FILTER_CODES = frozenset(
     ("content_filter", "content_policy_violation", "responsibleaipolicyviolation",
      "data_inspection_failed", "datainspectionfailed")
 )  # fmt: skip
-_NO_MONEY = frozenset(("insufficient_quota", "billing_hard_limit_reached"))
 
 
-def read_fault(reply: Reply, redact: Redact, key_hint: str) -> Response | Failure:
+def read_fault(
+    reply: Reply, redact: Redact, key_hint: str, no_money: frozenset[str]
+) -> Response | Failure:
     """What a status other than 200 means for the request that met it.
 
     Args:
         key_hint: what to do when the server does not accept the key.
+        no_money: codes that mean, with 429, that the account cannot pay.
 
     Raises:
         AdapterError: no request can succeed: the key or the account is refused.
@@ -50,7 +52,7 @@ def read_fault(reply: Reply, redact: Redact, key_hint: str) -> Response | Failur
             f"openai: the server refuses the key ({reason}); {key_hint}, and run again: what was "
             "answered is kept"
         )
-    if status == 402 or (status == 429 and _NO_MONEY & set(_codes(data))):
+    if status == 402 or (status == 429 and no_money & set(_codes(data))):
         raise AdapterError(
             f"openai: the account cannot pay for more ({reason}); top it up, and run again: what "
             "was answered is kept"

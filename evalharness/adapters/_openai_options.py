@@ -20,7 +20,8 @@ from evalharness.errors import AdapterError
 from evalharness.records import canonical_json, digest
 
 __all__ = [
-    "DEFAULT_URL", "Api", "OpenAIOptions", "headers_of", "identity_of", "key_variable", "url_of",
+    "DEFAULT_URL", "Api", "OpenAIOptions", "headers_of", "identity_of", "key_variable",
+    "no_money_codes", "url_of",
 ]  # fmt: skip
 
 DEFAULT_URL = "https://api.openai.com/v1"
@@ -179,6 +180,13 @@ def key_variable(options: OpenAIOptions) -> str | None:
         "environment), or `api_key_env: null` for none; OPENAI_API_KEY goes by itself to "
         "api.openai.com alone"
     )
+
+
+def no_money_codes(options: OpenAIOptions) -> frozenset[str]:
+    """Codes that mean, with 429, that the account cannot pay, and waiting does not help."""
+    if (urlsplit(options.base_url).hostname or "").lower().endswith(".aliyuncs.com"):
+        return frozenset()  # DashScope says `insufficient_quota` for a rate, too
+    return frozenset(("insufficient_quota", "billing_hard_limit_reached"))
 
 
 def _is_openai(url: str) -> bool:

@@ -12,8 +12,8 @@ from evalharness.records import Failure, Response
 
 __all__ = ["first_choice", "no_json", "read_answer", "read_scores"]
 
-#: Reasons to end that mean that the server broke down half way (DeepSeek, OpenRouter).
-_BROKEN_OFF = frozenset(("insufficient_system_resource", "error"))
+#: Reasons to end that mean that the server broke off half way (DeepSeek, OpenRouter, SGLang, vLLM).
+_BROKEN_OFF = frozenset(("insufficient_system_resource", "error", "abort"))
 
 
 def no_json() -> Failure:

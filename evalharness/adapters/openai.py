@@ -23,6 +23,7 @@ from evalharness.adapters._openai_options import (
     headers_of,
     identity_of,
     key_variable,
+    no_money_codes,
     url_of,
 )
 from evalharness.adapters._openai_probes import Once, SeedProbe
@@ -145,7 +146,7 @@ class OpenAIAdapter:
         name = key_variable(self._options)
         hint = f"set {name} to a key that it accepts" if name else "see to the key that it expects"
         try:
-            return read_fault(reply, self._secrets.redact, hint)
+            return read_fault(reply, self._secrets.redact, hint, no_money_codes(self._options))
         except AdapterError as fault:
             raise self._http.stop(str(fault)) from None
 

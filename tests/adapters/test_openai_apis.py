@@ -10,6 +10,9 @@ from typing import Any
 import pytest
 
 import evalharness
+from evalharness.adapters._http import Reply
+from evalharness.adapters._openai_faults import read_fault
+from evalharness.adapters._openai_options import no_money_codes
 from evalharness.adapters.openai import OpenAIAdapter, OpenAIOptions
 from evalharness.errors import AdapterError
 from evalharness.records import Decoding, Failure, Message, Request, Response
@@ -291,10 +294,20 @@ def test_a_model_that_only_thought_ran_out_of_tokens() -> None:
     assert (answer.text, answer.finish_reason) == ("", "length")
 
 
-@pytest.mark.parametrize("reason", ["insufficient_system_resource", "error"])
+@pytest.mark.parametrize("reason", ["insufficient_system_resource", "error", "abort"])
 def test_an_answer_that_the_server_broke_off_is_none(reason: str) -> None:
     answer = one(chat("Bec", finish_reason=reason), ASK)
     assert answer == Failure(f"the server broke the answer off ({reason})", retryable=True)
+
+
+def test_a_quota_of_dashscope_is_a_rate() -> None:
+    options = OpenAIOptions(
+        model="m", base_url="https://dashscope.aliyuncs.com/compatible-mode/v1", api_key_env=None
+    )
+    reply = Reply(429, {}, b'{"error": {"code": "insufficient_quota", "message": "slower"}}')
+    failure = read_fault(reply, str, "", no_money_codes(options))
+    assert isinstance(failure, Failure)
+    assert (failure.retryable, failure.throttled) == (True, True)
 
 
 # -- which model answered ------------------------------------------------------------------------
