@@ -43,7 +43,8 @@ MESSAGE_LENGTH = 300
 BASE_HEADERS = {"User-Agent": "evalharness", "Accept-Encoding": "identity"}
 
 _LARGEST_COUNT = 2**53
-_RETRYABLE = frozenset((408, 409, 425, 429))
+#: 424: TGI's, where a generation failed.
+_RETRYABLE = frozenset((408, 409, 424, 425, 429))
 _FINAL = frozenset((501, 505))
 #: Too many requests, or no room for more at the moment (529: Anthropic's).
 _THROTTLED = frozenset((429, 503, 529))

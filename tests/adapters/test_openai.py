@@ -376,7 +376,7 @@ def test_other_differences_are_said_once() -> None:
 # -- faults --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("status", [408, 409, 429, 500, 502, 503, 504, 520, 529])
+@pytest.mark.parametrize("status", [408, 409, 424, 429, 500, 502, 503, 504, 520, 529])
 def test_a_status_that_may_heal_is_retryable(status: int) -> None:
     answer = one(Say({"error": {"message": "busy"}}, status, {"Retry-After": "7"}))
     throttled = status in {429, 503, 529}
