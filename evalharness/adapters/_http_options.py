@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -57,7 +58,8 @@ class HttpOptions(EndpointOptions):
     url: str = Field(description="the address that is called")
     method: Literal["POST", "PUT", "GET"] = "POST"
     request: Any = Field(
-        description="what is sent: a JSON structure whose texts are Jinja templates"
+        description="what is sent: a JSON structure whose texts are Jinja templates; `env:NAME` "
+        "takes a value from the environment"
     )
     send_as: SendAs | None = Field(
         default=None,
@@ -126,14 +128,17 @@ class HttpOptions(EndpointOptions):
         return self.send_as or ("query" if self.method == "GET" else "json")
 
 
-def template_of(options: HttpOptions) -> Template:
+def template_of(options: HttpOptions, secret: Callable[[str], str] | None = None) -> Template:
     """The request's templates.
 
+    Args:
+        secret: gives the value of a text that is ``env:NAME``; None: nothing is to be sent yet.
+
     Raises:
-        ValueError: one cannot be parsed, or uses a name that there is not.
+        ValueError: one cannot be parsed, or uses a name that there is not; a key stands there.
     """
     known = _TO_CLASSIFY if options.scores is not None else _TO_GENERATE
-    return Template(options.request, known)
+    return Template(options.request, known, secret)
 
 
 def identity_of(options: HttpOptions) -> ModelIdentity:

@@ -6,6 +6,7 @@ braces in a prompt stay what they are, and no prompt can add a field.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
@@ -18,6 +19,11 @@ __all__ = ["Template", "TemplateFault"]
 
 _Render: TypeAlias = Callable[[Mapping[str, Any]], Any]
 
+_REFERENCE = re.compile(r"env:([^\s=]+)")
+_SECRET_FIELDS = frozenset(
+    ("access_token", "api_key", "apikey", "authorization", "client_secret", "password", "secret",
+     "token")
+)  # fmt: skip
 #: As YAML files: deeper is no request that a person wrote.
 _MOST_LEVELS = 50
 
@@ -47,13 +53,18 @@ class Template:
     Args:
         source: plain data: mappings, lists, texts, numbers, booleans, null.
         known: the names that a template may use.
+        secret: gives the value of a text that is ``env:NAME``, by the name; None: it stays.
 
     Raises:
-        ValueError: a template cannot be parsed, or uses a name that is not known.
+        ValueError: a template cannot be parsed, or uses a name that is not known; a field holds
+            a key (which the message does not repeat).
     """
 
-    def __init__(self, source: Any, known: frozenset[str]) -> None:
+    def __init__(
+        self, source: Any, known: frozenset[str], secret: Callable[[str], str] | None = None
+    ) -> None:
         self._known = known
+        self._secret = secret
         #: The names that the templates use.
         self.names: frozenset[str] = frozenset()
         self._render = self._compiled(source, ())
@@ -81,7 +92,8 @@ class Template:
 
     def _text(self, source: str, at: str) -> _Render:
         if not any(mark in source for mark in ("{{", "{%", "{#")):
-            return lambda _values: source
+            constant = self._constant(source, at)
+            return lambda _values: constant
         where = f"'{at}': " if at else ""
         try:
             tree = _ENVIRONMENT.parse(source)
@@ -112,6 +124,18 @@ class Template:
             return value
 
         return render
+
+    def _constant(self, source: str, at: str) -> str:
+        reference = _REFERENCE.fullmatch(source)
+        if reference is not None:
+            return source if self._secret is None else self._secret(reference[1])
+        name = at.rpartition(".")[2]
+        if source and name.lower().replace("-", "_") in _SECRET_FIELDS:
+            raise ValueError(
+                f"'{at}' holds a secret, which may not stand in a configuration; put the value "
+                f"into an environment variable and write {name}: env:NAME"
+            )
+        return source
 
 
 def _only_expression(tree: nodes.Template, source: str) -> str | None:

@@ -27,7 +27,7 @@ from evalharness.adapters._http import (
 from evalharness.adapters._http_options import HttpOptions, SendAs, identity_of, template_of
 from evalharness.adapters._http_replies import NOTHING, Path, Reading, Scores, text_of
 from evalharness.adapters._http_templates import TemplateFault
-from evalharness.adapters._secrets import Secrets, resolved_headers
+from evalharness.adapters._secrets import Secrets, from_environment, resolved_headers
 from evalharness.adapters.base import Capabilities
 from evalharness.records import Decoding, Failure, Request, RequestKind, Response
 
@@ -52,7 +52,7 @@ class HttpAdapter:
         options: see `HttpOptions`. Keys are read from the environment here, once.
 
     Raises:
-        UnavailableError: an environment variable that a header names is not set.
+        UnavailableError: an environment variable that a header or the request names is not set.
         AdapterError: one holds what a header cannot carry. From `respond`: the application refuses
             the key; no further call is made then.
     """
@@ -62,13 +62,18 @@ class HttpAdapter:
     def __init__(self, options: HttpOptions) -> None:
         self._options = options
         headers, secrets = resolved_headers(options.headers, "http")
+
+        def secret(name: str) -> str:
+            secrets.append(from_environment(name, "request", "http"))
+            return secrets[-1]
+
+        self._template = template_of(options, secret)
         self._secrets = Secrets(secrets)
         own = dict(BASE_HEADERS)
         if options.how in _CONTENT_TYPES:
             own["Content-Type"] = _CONTENT_TYPES[options.how]
         self._http = Http(options, merged(own, headers), self._secrets)
         self._url = URL(options.url)
-        self._template = template_of(options)
         self._answer = _path(options.answer)
         self._finish = _path(options.finish_reason)
         self._input_tokens = _path(options.input_tokens)

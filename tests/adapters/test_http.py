@@ -248,6 +248,8 @@ def test_a_lone_surrogate(how: str) -> None:
         ({"request": {"q": "{{ prompt "}}, "'q': not a Jinja template"),
         ({"request": {"q": "{{ prompt | nope }}"}}, "not a Jinja template"),
         ({"request": {"q": "{{ lipsum() }}{{ prompt }}"}}, "no variable 'lipsum'"),
+        ({"request": {"q": "{{ prompt }}", "api-key": KEY[:5]}}, "write api-key: env:NAME"),
+        ({"request": {"q": "{{ prompt }}", "auth": {"Token": KEY[:5]}}}, "'auth.Token' holds a se"),
         ({"request": {"q": "hello"}}, "never says what is asked"),
         ({"request": {"q": float("nan")}}, "cannot be sent as JSON"),
         ({"answer": "a.b"}, "a JSON path starts with $"),
@@ -280,6 +282,20 @@ def test_a_missing_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("BOT_KEY", raising=False)
     with pytest.raises(UnavailableError, match=r"^http: .*BOT_KEY is not set"):
         create(headers={"Authorization": "Bearer env:BOT_KEY"})
+
+
+def test_a_key_in_the_request_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    request = {"q": "{{ last }}", "token": "env:BOT_KEY", "max_tokens": "many", "old": "env: no"}
+    monkeypatch.delenv("BOT_KEY", raising=False)
+    with pytest.raises(UnavailableError, match=r"BOT_KEY is not set, and request names it"):
+        create(request=request)
+    monkeypatch.setenv("BOT_KEY", KEY)
+    with serving(lambda asked: Say({"a": f"I saw {asked.body['token']}"})) as server:
+        adapter = make(server.url, request=request)
+        answers = ask(adapter)
+        assert server.asked[0].body == {**request, "q": "Well?", "token": KEY}
+    assert answers[0].text == "I saw [secret]"
+    assert KEY not in json.dumps(adapter.identity.to_json()) + repr(adapter)
 
 
 @pytest.mark.parametrize(
