@@ -79,8 +79,8 @@ def layer(path):
 
 #: What each folder may import of evalharness: nothing points backwards along the road.
 ALLOWED = {
-    "adapters": {"adapters", "errors", "records", "yamlfile", "demo"},
-    "tasks": {"tasks", "errors", "records", "yamlfile"},
+    "adapters": {"adapters", "errors", "records", "sandbox", "yamlfile", "demo"},
+    "tasks": {"tasks", "errors", "records", "sandbox", "yamlfile"},
     "scorers": {"scorers", "errors", "records", "yamlfile"},
     "stats": {"stats"},
     "store": {"store", "arrow", "errors", "records"},
@@ -90,6 +90,7 @@ ALLOWED = {
                "store", "tasks", "yamlfile"},
     "reports": {"reports", "scorecard", "store", "records"},
     "config": {"errors", "tasks", "yamlfile"},
+    "sandbox": set(),
 }  # fmt: skip
 
 

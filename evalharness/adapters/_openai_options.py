@@ -8,52 +8,61 @@ from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import Field, field_validator, model_validator
 
-from evalharness.adapters._openai_secrets import (
-    REFERENCE,
-    check_base_url,
-    check_headers,
+from evalharness.adapters._http import BASE_HEADERS, EndpointOptions, endpoint_digest, merged
+from evalharness.adapters._secrets import (
+    check_address,
     from_environment,
     is_loopback,
+    resolved_headers,
 )
-from evalharness.adapters._openai_wire import Api
-from evalharness.adapters.base import ModelIdentity, Options
+from evalharness.adapters.base import ModelIdentity
 from evalharness.errors import AdapterError
 from evalharness.records import canonical_json, digest
 
-__all__ = ["DEFAULT_URL", "OpenAIOptions", "headers_of", "identity_of", "key_variable", "url_of"]
+__all__ = [
+    "DEFAULT_URL", "Api", "OpenAIOptions", "headers_of", "identity_of", "key_variable",
+    "no_money_codes", "url_of",
+]  # fmt: skip
 
 DEFAULT_URL = "https://api.openai.com/v1"
 
-_PATHS = {"chat": "/chat/completions", "completions": "/completions"}
+Api: TypeAlias = Literal["chat", "completions", "responses", "moderations"]
+
+_PATHS: dict[Api, str] = {
+    "chat": "/chat/completions", "completions": "/completions", "responses": "/responses",
+    "moderations": "/moderations",
+}  # fmt: skip
 
 MaxTokensField: TypeAlias = Literal["max_tokens", "max_completion_tokens"]
 
 #: Fields that the adapter sends itself; those with True may be left out by `null`.
 _OWN_FIELDS = {
-    "model": False, "messages": False, "prompt": False, "stream": False, "n": False,
-    "max_tokens": False, "max_completion_tokens": False, "seed": False, "echo": False,
-    "logprobs": False, "temperature": True, "top_p": True, "stop": True,
+    "model": False, "messages": False, "prompt": False, "input": False, "instructions": False,
+    "stream": False, "n": False, "max_tokens": False, "max_completion_tokens": False,
+    "max_output_tokens": False, "seed": False, "echo": False, "logprobs": False,
+    "temperature": True, "top_p": True, "stop": True,
 }  # fmt: skip
 _SECRET_FIELDS = frozenset(("api_key", "apikey", "api-key", "authorization", "password", "key"))
 
 
-class OpenAIOptions(Options):
+class OpenAIOptions(EndpointOptions):
     """What may stand beside ``adapter: openai``."""
 
     base_url: str = Field(
         default=DEFAULT_URL, description="the endpoint; what comes before /chat/completions"
     )
     model: str = Field(min_length=1, description="the model's name at the endpoint")
-    api: Api = Field(default="chat", description="chat completions, or completions (plain text)")
+    api: Api = Field(
+        default="chat",
+        description="chat completions, completions (plain text), responses, or moderations (a "
+        "classifier)",
+    )
     api_key_env: str | None = Field(
         default="OPENAI_API_KEY",
         min_length=1,
         description="name of the environment variable that holds the key; null: no key is sent",
     )
     organization: str | None = Field(default=None, min_length=1, description="OpenAI-Organization")
-    headers: dict[str, str] = Field(
-        default={}, description="further headers; `env:NAME` takes a value from the environment"
-    )
     body: dict[str, Any] = Field(
         default={},
         description="further JSON fields of every request; part of the identity. null for "
@@ -62,12 +71,6 @@ class OpenAIOptions(Options):
     system: str | None = Field(
         default=None, description="system prompt, sent first in every request; part of the identity"
     )
-    concurrency: int = Field(default=32, ge=1, le=4096, description="calls in flight")
-    timeout_connect: float = Field(default=10, gt=0, description="seconds until connected")
-    timeout_first_byte: float = Field(
-        default=120, gt=0, description="seconds without a byte from the server"
-    )
-    timeout_total: float = Field(default=300, gt=0, description="seconds for the whole call")
     send_seed: bool = Field(default=True, description="send `seed` where answers are sampled")
     max_tokens_field: MaxTokensField = Field(
         default="max_tokens", description="what the endpoint calls the limit of new tokens"
@@ -80,17 +83,16 @@ class OpenAIOptions(Options):
         description="auto: log-likelihoods by `echo` and `logprobs` (completions only), after a "
         "probe has shown that the server gives them",
     )
+    scores: dict[str, str] = Field(
+        default={},
+        description="moderations: further names for categories, `toxicity: harassment`; part of "
+        "the identity",
+    )
 
     @field_validator("base_url")
     @classmethod
     def _is_an_address(cls, value: str) -> str:
-        return check_base_url(value)
-
-    @field_validator("headers")
-    @classmethod
-    def _hold_no_secret(cls, value: dict[str, str]) -> dict[str, str]:
-        check_headers(value)
-        return value
+        return check_address(value)
 
     @field_validator("body")
     @classmethod
@@ -115,12 +117,19 @@ class OpenAIOptions(Options):
         return value
 
     @model_validator(mode="after")
-    def _loglikelihood_needs_completions(self) -> OpenAIOptions:
-        if self.loglikelihood == "auto" and self.api == "chat":
+    def _fits_the_api(self) -> OpenAIOptions:
+        if self.loglikelihood == "auto" and self.api != "completions":
             raise ValueError(
-                "loglikelihood: auto needs `api: completions`; chat completions cannot give the "
+                "loglikelihood: auto needs `api: completions`; the others cannot give the "
                 "log-probabilities of a text that was sent"
             )
+        given = self.model_fields_set
+        idle = {
+            "responses": {"max_tokens_field", "send_seed", "scores"},
+            "moderations": {"max_tokens_field", "send_seed", "system"},
+        }.get(self.api, {"scores"})
+        for name in sorted(idle & given):
+            raise ValueError(f"'{name}' has no effect with `api: {self.api}`; leave it out")
         return self
 
 
@@ -138,25 +147,16 @@ def headers_of(options: OpenAIOptions) -> tuple[dict[str, str], list[str]]:
         UnavailableError: an environment variable that the options name is not set.
         AdapterError: one holds what a header cannot carry.
     """
-    headers = {"Content-Type": "application/json", "User-Agent": "evalharness"}
-    # answers are short; a compressed one could unfold into anything
-    headers["Accept-Encoding"] = "identity"
-    secrets = []
+    own = {"Content-Type": "application/json", **BASE_HEADERS}
     if options.organization is not None:
-        headers["OpenAI-Organization"] = options.organization
-    for name, value in options.headers.items():
-        headers = {key: kept for key, kept in headers.items() if key.lower() != name.lower()}
-        if value.startswith(REFERENCE):
-            found = from_environment(value.removeprefix(REFERENCE), f"headers.{name}")
-            secrets.append(found)
-            headers[name] = found
-        else:
-            headers[name] = value
+        own["OpenAI-Organization"] = options.organization
+    more, secrets = resolved_headers(options.headers, "openai")
+    headers = merged(own, more)
     if any(name.lower() == "authorization" for name in options.headers):
         return headers, secrets
     variable = key_variable(options)
     if variable is not None:
-        key = from_environment(variable, "api_key_env")
+        key = from_environment(variable, "api_key_env", "openai")
         secrets.append(key)
         headers["Authorization"] = f"Bearer {key}"
     return headers, secrets
@@ -182,6 +182,13 @@ def key_variable(options: OpenAIOptions) -> str | None:
     )
 
 
+def no_money_codes(options: OpenAIOptions) -> frozenset[str]:
+    """Codes that mean, with 429, that the account cannot pay, and waiting does not help."""
+    if (urlsplit(options.base_url).hostname or "").lower().endswith(".aliyuncs.com"):
+        return frozenset()  # DashScope says `insufficient_quota` for a rate, too
+    return frozenset(("insufficient_quota", "billing_hard_limit_reached"))
+
+
 def _is_openai(url: str) -> bool:
     return (urlsplit(url).hostname or "").lower() == "api.openai.com"
 
@@ -189,13 +196,15 @@ def _is_openai(url: str) -> bool:
 def identity_of(options: OpenAIOptions) -> ModelIdentity:
     """What makes the model that model, without address and key."""
     # the address may not stand in an identity, but two endpoints may not share answers either
-    extra: dict[str, Any] = {"endpoint": _short_hash(options.base_url)}
+    extra: dict[str, Any] = {"endpoint": endpoint_digest(options.base_url)}
     if options.body:
         extra["body"] = dict(options.body)
     if options.headers:
         extra["headers"] = digest(dict(options.headers))[:12]
     if not options.send_seed:
         extra["send_seed"] = False
+    if options.scores:
+        extra["scores"] = dict(options.scores)
     return ModelIdentity(
         provider="openai",
         model=options.model,
@@ -206,7 +215,3 @@ def identity_of(options: OpenAIOptions) -> ModelIdentity:
         else hashlib.sha256(options.system.encode()).hexdigest(),
         extra=extra,
     )
-
-
-def _short_hash(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:12]

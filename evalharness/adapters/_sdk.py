@@ -17,8 +17,8 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 
-from evalharness.adapters._openai_secrets import Secrets, check_base_url
-from evalharness.adapters._openai_wire import shown
+from evalharness.adapters._http import shown
+from evalharness.adapters._secrets import Secrets, check_address
 from evalharness.adapters.base import Capabilities, ModelIdentity, Options
 from evalharness.errors import AdapterError, MissingExtraError, UnavailableError
 from evalharness.records import Decoding, Failure, Message, Request, Response
@@ -61,7 +61,7 @@ class KeyedOptions(SdkOptions):
     @field_validator("base_url")
     @classmethod
     def _is_an_address(cls, value: str) -> str:
-        return check_base_url(value)
+        return check_address(value)
 
 
 def require(modules: Iterable[str], what: str, extra: str) -> None:

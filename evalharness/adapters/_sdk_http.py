@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeAlias
 
 import httpx2
 
-from evalharness.adapters._openai_wire import Reply, parsed, retry_after, shown
+from evalharness.adapters._http import Reply, parsed_object, retry_after, shown
 from evalharness.adapters._sdk import SdkOptions, message_of
 from evalharness.errors import AdapterError
 from evalharness.records import Failure
@@ -191,7 +191,7 @@ def fault_of(
     Returns:
         An `AdapterError` where no request can succeed.
     """
-    status, data = reply.status, parsed(reply.body) or {}
+    status, data = reply.status, parsed_object(reply.body) or {}
     if 300 <= status < 400:
         place = shown(reply.headers.get("Location", "elsewhere"), redact)
         return Failure(f"the server redirects to {place} (HTTP {status}), which is not followed")

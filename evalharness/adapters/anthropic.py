@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
-from evalharness.adapters._openai_wire import Reply, parsed
+from evalharness.adapters._http import Reply, parsed_object
 from evalharness.adapters._sdk import KeyedOptions, SdkAdapter, count, key_of, require, turns_of
 from evalharness.errors import AdapterError
 from evalharness.records import Decoding, Failure, FinishReason, Message, Request, Response
@@ -163,7 +163,7 @@ class AnthropicAdapter(SdkAdapter):
         return {"role": turn.role, "content": content}
 
     def _answer(self, reply: Reply) -> Response | Failure:
-        data = parsed(reply.body)
+        data = parsed_object(reply.body)
         if data is None:
             return Failure("the server's reply is not JSON, or was cut off", retryable=True)
         blocks = data.get("content")

@@ -12,9 +12,9 @@ from typing import Any
 
 from pydantic import Field, field_validator, model_validator
 
-from evalharness.adapters._openai_secrets import Secrets, check_base_url
-from evalharness.adapters._openai_wire import retry_after
+from evalharness.adapters._http import retry_after
 from evalharness.adapters._sdk import SdkAdapter, SdkOptions, count, require, turns_of
+from evalharness.adapters._secrets import Secrets, check_address
 from evalharness.errors import AdapterError, UnavailableError
 from evalharness.records import Decoding, Failure, FinishReason, Request, Response
 
@@ -69,7 +69,7 @@ class BedrockOptions(SdkOptions):
     @field_validator("endpoint_url")
     @classmethod
     def _is_an_address(cls, value: str | None) -> str | None:
-        return None if value is None else check_base_url(value)
+        return None if value is None else check_address(value)
 
     @model_validator(mode="after")
     def _guardrail_has_a_version(self) -> BedrockOptions:

@@ -27,7 +27,7 @@ from evalharness.adapters._command_options import (
     program_of,
 )
 from evalharness.adapters._command_process import LARGEST_OUTPUT, Process, start
-from evalharness.adapters._openai_secrets import Secrets
+from evalharness.adapters._secrets import Secrets
 from evalharness.adapters.base import Capabilities, ModelIdentity
 from evalharness.records import Decoding, Failure, Request, Response, digest
 

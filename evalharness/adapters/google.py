@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 from pydantic import Field
 
-from evalharness.adapters._openai_wire import LONGEST_RETRY_AFTER, Reply, parsed
+from evalharness.adapters._http import LONGEST_RETRY_AFTER, Reply, parsed_object
 from evalharness.adapters._sdk import KeyedOptions, SdkAdapter, count, key_of, require, turns_of
 from evalharness.errors import AdapterError
 from evalharness.records import Decoding, Failure, FinishReason, Request, Response
@@ -151,7 +151,7 @@ class GoogleAdapter(SdkAdapter):
         hint = f"set {self._options.api_key_env} to a key that it accepts"
         fault = fault_of(reply, self._secrets.redact, self.NAME, hint, _refused)
         if isinstance(fault, Failure) and fault.retryable and fault.retry_after is None:
-            return replace(fault, retry_after=_retry_delay(parsed(reply.body)))
+            return replace(fault, retry_after=_retry_delay(parsed_object(reply.body)))
         return fault
 
     def _config(self, request: Request, decoding: Decoding, system: str | None) -> dict[str, Any]:
@@ -178,7 +178,7 @@ class GoogleAdapter(SdkAdapter):
         return config
 
     def _answer(self, reply: Reply) -> Response | Failure:
-        data = parsed(reply.body)
+        data = parsed_object(reply.body)
         if data is None:
             return Failure("the server's reply is not JSON, or was cut off", retryable=True)
         usage = _object(data.get("usageMetadata"))

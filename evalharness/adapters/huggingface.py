@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, model_validator
 
-from evalharness.adapters._openai_wire import parsed, read_answer
+from evalharness.adapters._http import parsed_object
+from evalharness.adapters._openai_replies import no_json, read_answer
 from evalharness.adapters._sdk import KeyedOptions, SdkAdapter, key_of, require, turns_of
 from evalharness.errors import AdapterError
 from evalharness.records import Decoding, Failure, Request, Response
@@ -125,12 +126,14 @@ class HuggingFaceAdapter(SdkAdapter):
         reply = await exchange(lambda: client.sdk.chat_completion(**body), self._secrets.redact)
         if isinstance(reply, Failure):
             return reply
-        data = parsed(reply.body)
         if reply.status != 200:
             hint = f"set {self._options.api_key_env} to a token that may call inference providers"
             return fault_of(reply, self._secrets.redact, self.NAME, hint)
+        data = parsed_object(reply.body)
+        if data is None:
+            return no_json()
         answer = read_answer(data, "chat", self._secrets.redact)
-        if data is not None and isinstance(answer, Response):
+        if isinstance(answer, Response):
             self._name_served(data.get("model"))
         return answer
 

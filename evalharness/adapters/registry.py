@@ -36,6 +36,7 @@ BUILT_IN: dict[str, str] = {
     "function": "evalharness.adapters.function:FunctionAdapter",
     "google": "evalharness.adapters.google:GoogleAdapter",
     "huggingface": "evalharness.adapters.huggingface:HuggingFaceAdapter",
+    "http": "evalharness.adapters.http:HttpAdapter",
     "openai": "evalharness.adapters.openai:OpenAIAdapter",
     "reference": "evalharness.adapters.reference:ReferenceAdapter",
     "replay": "evalharness.adapters.replay:ReplayAdapter",

@@ -15,30 +15,14 @@ import string
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from jinja2 import StrictUndefined, TemplateError, Undefined, nodes
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2 import TemplateError, Undefined, nodes
 
 from evalharness.errors import MappingError, TaskError
+from evalharness.sandbox import FAULTS, Sandbox
 
 __all__ = ["Expression", "alternatives", "expression", "record", "template"]
 
 Expression = Callable[[Mapping[str, Any]], Any]
-
-#: What a row can make go wrong in an expression or template. A constant that is no finite number
-#: is a NameError: Jinja writes it into its code as ``inf``.
-_FAULTS = (
-    TemplateError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, re.error,
-    NameError,
-)  # fmt: skip
-
-
-class _Environment(ImmutableSandboxedEnvironment):
-    """Jinja's immutable sandbox in which a mapping's keys come before its methods."""
-
-    def getattr(self, obj: Any, attribute: str) -> Any:
-        if isinstance(obj, Mapping) and attribute in obj:
-            return obj[attribute]
-        return super().getattr(obj, attribute)
 
 
 def alternatives(text: str, count: int) -> list[str]:
@@ -68,10 +52,8 @@ def _same_kind(character: str, draw: random.Random) -> str:
     return character
 
 
-def _environment() -> _Environment:
-    environment = _Environment(
-        undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True
-    )
+def _environment() -> Sandbox:
+    environment = Sandbox()
     environment.globals["alternatives"] = alternatives
     # argument order of the filter: value | regex(pattern) gives the first match's first group
     environment.filters["regex"] = _first_match
@@ -200,7 +182,7 @@ def expression(source: str, where: str) -> Expression:
             value = compiled({**row, "row": row})
         except NameError:
             raise MappingError(f"{where}: {source!r} gives no finite number") from None
-        except _FAULTS as fault:
+        except FAULTS as fault:
             raise MappingError(f"{where}: {source!r}: {fault}") from None
         if (wrong := _no_data(value)) is not None:
             have = ", ".join(sorted(map(str, row)))
@@ -232,7 +214,7 @@ def record(fields: Mapping[str, str], where: str) -> Callable[[Mapping[str, Any]
         if compiled is not None:
             try:
                 made = compiled({**row, "row": row}) or {}
-            except _FAULTS:
+            except FAULTS:
                 made = {}
         values = {
             name: made.get(name, _UNKNOWN) if lookup is None else lookup(row)
@@ -280,7 +262,7 @@ def template(source: str, where: str) -> Callable[[Mapping[str, Any]], str]:
             return text
         try:
             return compiled.render(fields)
-        except _FAULTS as fault:
+        except FAULTS as fault:
             raise MappingError(f"{where}: {fault}") from None
 
     return render

@@ -1,4 +1,4 @@
-"""A small OpenAI-compatible server on 127.0.0.1, in a thread of its own, for the tests.
+"""A small HTTP server on 127.0.0.1, in a thread of its own, for the tests; OpenAI's shapes.
 
 What it says to a request is a function of the request (`Says`), so each test writes its own fault.
 """
@@ -26,6 +26,8 @@ class Asked:
     headers: Mapping[str, str]
     body: dict[str, Any]
     number: int
+    method: str = "POST"
+    raw: bytes = b""
 
     @property
     def prompt(self) -> str:
@@ -89,9 +91,11 @@ class Server:
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         self.connections.add(request.transport)
-        body = await request.json()
-        number = len(self.asked) + 1
-        asked = Asked(request.path, request.query_string, dict(request.headers), body, number)
+        raw = await request.read()
+        body = json.loads(raw) if request.content_type == "application/json" and raw else {}
+        number, query = len(self.asked) + 1, request.query_string
+        headers = dict(request.headers)
+        asked = Asked(request.path, query, headers, body, number, request.method, raw)
         self.asked.append(asked)
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
@@ -125,7 +129,7 @@ def serving(says: Says) -> Iterator[Server]:
 
     async def main() -> None:
         app = web.Application(client_max_size=1 << 26)
-        app.router.add_post("/{path:.*}", server.handle)
+        app.router.add_route("*", "/{path:.*}", server.handle)
         runner = web.AppRunner(
             app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1
         )

@@ -12,12 +12,13 @@ from urllib.parse import parse_qsl, quote, quote_plus, urlsplit
 from evalharness.errors import AdapterError, UnavailableError
 
 __all__ = [
-    "REFERENCE", "Secrets", "check_base_url", "check_headers", "from_environment", "is_loopback",
-    "is_secret_name",
+    "Secrets", "check_address", "check_headers", "from_environment", "is_loopback",
+    "is_secret_name", "resolved_headers",
 ]  # fmt: skip
 
-#: How a header says that its value stands in an environment variable.
-REFERENCE = "env:"
+#: How a header says that its value stands in an environment variable: `env:NAME`, or with a word
+#: in front, as in `Bearer env:NAME`.
+_REFERENCE = re.compile(r"(?:([A-Za-z][A-Za-z0-9-]*) +)?env:(.*)", re.DOTALL)
 #: A shorter value is a placeholder ("x"), and replacing it would garble every message.
 _SHORTEST = 4
 _SECRET = re.compile(
@@ -27,6 +28,7 @@ _SECRET = re.compile(
 _OWN_HEADERS = frozenset(
     ("accept-encoding", "content-length", "content-type", "host", "transfer-encoding")
 )
+_VARIABLE = re.compile(r"[^\s=]+")
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 
 
@@ -69,7 +71,7 @@ def is_loopback(url: str) -> bool:
         return False
 
 
-def check_base_url(url: str) -> str:
+def check_address(url: str) -> str:
     """The address without a trailing slash.
 
     Raises:
@@ -109,23 +111,43 @@ def check_headers(headers: Mapping[str, str]) -> None:
             repeated in the message.
     """
     for name, value in headers.items():
+        reference = _REFERENCE.fullmatch(value)
         if _HEADER_NAME.fullmatch(name) is None:
             raise ValueError(f"{name!r} is no name of a header")
         if name.lower() in _OWN_HEADERS:
             raise ValueError(f"'{name}' is set by the adapter; leave it out")
-        if value.startswith(REFERENCE):
-            if not value.removeprefix(REFERENCE):
+        if reference is not None:
+            if _VARIABLE.fullmatch(reference[2]) is None:
                 raise ValueError(f"'{name}' names no variable; write env:NAME")
         elif is_secret_name(name):
             raise ValueError(
                 f"'{name}' holds a secret, which may not stand in a configuration; put the value "
-                f"into an environment variable and write {name}: env:NAME"
+                f"into an environment variable and write {name}: env:NAME (or Bearer env:NAME)"
             )
         elif not _printable(value):
             raise ValueError(f"'{name}' holds characters that a header cannot carry")
 
 
-def from_environment(name: str, option: str) -> str:
+def resolved_headers(headers: Mapping[str, str], adapter: str) -> tuple[dict[str, str], list[str]]:
+    """Configured headers with their values from the environment, and which values are secret.
+
+    Raises:
+        UnavailableError: an environment variable that a header names is not set.
+        AdapterError: one holds what a header cannot carry.
+    """
+    found, secrets = {}, []
+    for name, value in headers.items():
+        reference = _REFERENCE.fullmatch(value)
+        if reference is None:
+            found[name] = value
+            continue
+        secret = from_environment(reference[2], f"headers.{name}", adapter)
+        secrets.append(secret)
+        found[name] = f"{reference[1]} {secret}" if reference[1] else secret
+    return found, secrets
+
+
+def from_environment(name: str, option: str, adapter: str) -> str:
     """The value of the environment variable ``name``, without white space around it.
 
     Raises:
@@ -133,16 +155,17 @@ def from_environment(name: str, option: str) -> str:
         AdapterError: it holds what a header cannot carry.
     """
     value = os.environ.get(name, "").strip()
+    keyless = option == "api_key_env"
+    hint = ", or write `api_key_env: null` for an endpoint without keys" if keyless else ""
     if not value:
         raise UnavailableError(
-            f"openai: the environment variable {name} is not set, and {option} names it; set it to "
-            "the endpoint's key, name another variable, or write `api_key_env: null` for an "
-            "endpoint without keys"
+            f"{adapter}: the environment variable {name} is not set, and {option} names it; set it "
+            f"to the endpoint's key, or name another variable{hint}"
         )
     if not _printable(value):
         raise AdapterError(
-            f"openai: the environment variable {name} holds characters that a header cannot carry "
-            "(line breaks, or others than ASCII); set it to the key alone"
+            f"{adapter}: the environment variable {name} holds characters that a header cannot "
+            "carry (line breaks, or others than ASCII); set it to the key alone"
         )
     return value
 

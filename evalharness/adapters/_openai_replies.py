@@ -1,0 +1,176 @@
+"""The answer in an OpenAI-compatible server's reply, or the reason why there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from evalharness.adapters._http import Redact, error_message, shown, token_count
+from evalharness.adapters._openai_faults import is_filtered
+from evalharness.adapters._openai_options import Api
+from evalharness.records import Failure, Response
+
+__all__ = ["first_choice", "no_json", "read_answer", "read_scores"]
+
+#: Reasons to end that mean that the server broke off half way (DeepSeek, OpenRouter, SGLang, vLLM).
+_BROKEN_OFF = frozenset(("insufficient_system_resource", "error", "abort"))
+
+
+def no_json() -> Failure:
+    """The failure of a reply that cannot be read at all."""
+    return Failure("the server's reply is not JSON, or was cut off", retryable=True)
+
+
+def read_answer(data: Mapping[str, Any], api: Api, redact: Redact) -> Response | Failure:
+    """The answer in a reply with status 200. Null and "" are an empty answer, not a failure."""
+    if api == "responses":
+        return _responses_answer(data, redact)
+    if not data.get("choices") and is_filtered(data):
+        return Response(finish_reason="content_filter")
+    choice = first_choice(data, redact)
+    if isinstance(choice, Failure):
+        return choice
+    finish = choice.get("finish_reason")
+    if isinstance(finish, str) and finish in _BROKEN_OFF:
+        return Failure(f"the server broke the answer off ({finish})", retryable=True)
+    text = _chat_text(choice) if api == "chat" else _text(choice.get("text"))
+    if text is None:
+        return _no_text()
+    usage = _usage(data)
+    return Response(
+        text=redact(text),
+        finish_reason=finish if finish in ("length", "content_filter") else "stop",
+        input_tokens=token_count(usage.get("prompt_tokens")),
+        output_tokens=token_count(usage.get("completion_tokens")),
+    )
+
+
+def first_choice(data: Mapping[str, Any], redact: Redact) -> Mapping[str, Any] | Failure:
+    """The first of `choices`; a reply that has none may have one at another try."""
+    choices = data.get("choices")
+    if isinstance(choices, list) and choices and isinstance(choices[0], dict):
+        error = choices[0].get("error")
+        if not error:
+            return choices[0]
+        data = {"error": error}
+    return _nothing("no answer (no `choices`)", data, redact)
+
+
+def read_scores(
+    data: Mapping[str, Any], names: Mapping[str, str], redact: Redact
+) -> Response | Failure:
+    """A moderation's `category_scores`, each in [0, 1].
+
+    Args:
+        names: further name -> category.
+    """
+    results = data.get("results")
+    first = results[0] if isinstance(results, list) and results else None
+    found = first.get("category_scores") if isinstance(first, dict) else None
+    if not isinstance(found, dict) or not found:
+        return _nothing("no scores (no `category_scores`)", data, redact)
+    for name, value in found.items():
+        # a category that a model does not know is null with some servers
+        if not _is_number(value) or not 0 <= value <= 1:
+            if value is None:
+                continue
+            said = shown(name, redact)
+            return Failure(f"the server's score for '{said}' is no number from 0 to 1")
+    scores = {redact(name): float(value) for name, value in found.items() if value is not None}
+    missing = sorted(set(names.values()) - set(scores))
+    if missing:
+        known = shown(", ".join(sorted(scores)), redact)
+        return Failure(f"the server gave no score for '{missing[0]}'; it has: {known}")
+    return Response(scores={**scores, **{name: scores[of] for name, of in names.items()}})
+
+
+# -- responses -----------------------------------------------------------------------------------
+
+
+def _responses_answer(data: Mapping[str, Any], redact: Redact) -> Response | Failure:
+    """Texts and refusals of all messages in `output`; reasoning is no part of the answer."""
+    status, output = data.get("status"), data.get("output")
+    error = data.get("error")
+    if status in ("failed", "cancelled") or (error and not output):
+        if is_filtered(data):
+            return Response(finish_reason="content_filter")
+        said = shown(error_message(data), redact)
+        reason = f"the server gave up ({status or 'error'})"
+        return Failure(f"{reason}: {said}" if said else reason, retryable=True)
+    if not isinstance(output, list):
+        return _nothing("no answer (no `output`)", data, redact)
+    details = data.get("incomplete_details")
+    why = details.get("reason") if isinstance(details, dict) else None
+    text = "".join(map(_parts, output))
+    usage = _usage(data)
+    return Response(
+        text=redact(text),
+        finish_reason="content_filter"
+        if why == "content_filter"
+        else ("length" if status == "incomplete" or why else "stop"),
+        input_tokens=token_count(usage.get("input_tokens")),
+        output_tokens=token_count(usage.get("output_tokens")),
+    )
+
+
+def _parts(item: Any) -> str:
+    """The text of one item of `output`, "" for what is no message."""
+    if not isinstance(item, dict) or item.get("type") != "message":
+        return ""
+    content = item.get("content")
+    if isinstance(content, str):
+        return content
+    found = []
+    for part in content if isinstance(content, list) else ():
+        if isinstance(part, dict):
+            value = {"output_text": part.get("text"), "refusal": part.get("refusal")}.get(
+                str(part.get("type"))
+            )
+            found.append(value if isinstance(value, str) else "")
+    return "".join(found)
+
+
+# -- parts ---------------------------------------------------------------------------------------
+
+
+def _nothing(what: str, data: Mapping[str, Any], redact: Redact) -> Failure:
+    said = shown(error_message(data), redact)
+    reason = f": {said}" if said else ""
+    return Failure(f"the server's reply holds {what}{reason}", retryable=True)
+
+
+def _no_text() -> Failure:
+    return Failure("the server's reply holds an answer that is no text", retryable=True)
+
+
+def _usage(data: Mapping[str, Any]) -> Mapping[str, Any]:
+    usage = data.get("usage")
+    return usage if isinstance(usage, dict) else {}
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _chat_text(choice: Mapping[str, Any]) -> str | None:
+    message = choice.get("message")
+    if not isinstance(message, dict):
+        return None
+    text = _text(message.get("content"))
+    refusal = message.get("refusal")
+    if text == "" and isinstance(refusal, str):
+        return refusal
+    return text
+
+
+def _text(content: Any) -> str | None:
+    """A content that is a text, null, or parts of which those of type text count."""
+    if content is None:
+        return ""
+    if isinstance(content, str):
+        return content
+    if not isinstance(content, list):
+        return None
+    parts = [part for part in content if isinstance(part, dict) and part.get("type") == "text"]
+    texts = [part.get("text") for part in parts]
+    return "".join(text for text in texts if isinstance(text, str))
