@@ -8,6 +8,7 @@ import signal
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import cast
 
 __all__ = ["LARGEST_OUTPUT", "Process", "start"]
 
@@ -35,8 +36,8 @@ class Process(asyncio.SubprocessProtocol):
     # -- what asyncio tells ----------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        if isinstance(transport, asyncio.SubprocessTransport):
-            self._transport = transport
+        # cast, not checked: uvloop's transports are none by class
+        self._transport = cast("asyncio.SubprocessTransport", transport)
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
         if fd == 2:
@@ -84,11 +85,16 @@ class Process(asyncio.SubprocessProtocol):
 
     def send(self, data: bytes, *, last: bool) -> None:
         """Write to its input, and close that if it is the last; a program need not read it."""
-        pipe = self._transport.get_pipe_transport(0) if self._transport is not None else None
-        if isinstance(pipe, asyncio.WriteTransport) and not pipe.is_closing():
+        pipe = self._input()
+        if pipe is not None and not pipe.is_closing():
             pipe.write(data)
             if last:
                 pipe.write_eof()
+
+    def _input(self) -> asyncio.WriteTransport | None:
+        if self._transport is None:
+            return None
+        return cast("asyncio.WriteTransport | None", self._transport.get_pipe_transport(0))
 
     async def finish(self) -> None:
         """Wait until it has ended and all its output is here, or is too much."""
@@ -142,8 +148,8 @@ class Process(asyncio.SubprocessProtocol):
             async with asyncio.timeout(_LONGEST_DEATH):
                 # closed before it is known to have ended, asyncio would take the exit code for lost
                 await self._until(lambda: self._exited)
-                pipe = self._transport.get_pipe_transport(0)
-                if isinstance(pipe, asyncio.WriteTransport) and pipe.get_write_buffer_size():
+                pipe = self._input()
+                if pipe is not None and pipe.get_write_buffer_size():
                     pipe.abort()  # what it did not read, nobody will
                 self._transport.close()
                 await self._until(lambda: self._gone)

@@ -28,8 +28,8 @@ from evalharness.records import Failure
 
 __all__ = [
     "BASE_HEADERS", "EndpointOptions", "Http", "Redact", "Reply", "endpoint_digest",
-    "error_message", "merged", "parsed", "parsed_object", "plain", "redirected", "retry_after", "shown",
-    "status_failure", "token_count",
+    "error_message", "merged", "parsed", "parsed_object", "plain", "redirected", "retry_after",
+    "shown", "status_failure", "token_count",
 ]  # fmt: skip
 
 Redact: TypeAlias = Callable[[str], str]
