@@ -75,6 +75,7 @@ class FakeModel:
     Args:
         batch_size: above 1 it packs, like a local model.
         delay: seconds that each call takes.
+        repeatable: equal requests may share an answer.
     """
 
     def __init__(
@@ -86,6 +87,7 @@ class FakeModel:
         concurrency: int = 8,
         delay: float = 0.0,
         name: str = "fake",
+        repeatable: bool = False,
     ) -> None:
         self._answer = answer
         self._delay = delay
@@ -94,6 +96,7 @@ class FakeModel:
             frozenset(kinds),  # type: ignore[arg-type]
             batch_size=batch_size,
             concurrency=concurrency,
+            repeatable=repeatable,
         )
         self.calls: list[list[Request]] = []
         self.in_flight = 0

@@ -200,7 +200,10 @@ class SdkAdapter(ABC):
             extra={"endpoint": short, **extra},
         )
         self.capabilities = Capabilities(
-            frozenset({"generate"}), concurrency=options.concurrency, endpoint=short
+            frozenset({"generate"}),
+            concurrency=options.concurrency,
+            endpoint=short,
+            repeatable=options.send_temperature,
         )
 
     def __repr__(self) -> str:

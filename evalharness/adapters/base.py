@@ -78,6 +78,9 @@ class Capabilities:
         concurrency: calls in flight at most when ``batch_size`` is 1; the engine may keep fewer.
         endpoint: what stands behind several models and is limited as one (a digest of the
             address): roles with the same one share their places. None: nothing else does.
+        repeatable: the same greedy request gets the same answer, as far as the model can help it:
+            equal requests may then share one answer. Not where the answer depends on anything else
+            (its place in a recording, an application's own sampling).
         requests_per_minute, tokens_per_minute: what the endpoint allows, if that is known.
     """
 
@@ -86,6 +89,7 @@ class Capabilities:
     batch_size: int = 1
     concurrency: int = 1
     endpoint: str | None = None
+    repeatable: bool = False
     requests_per_minute: int | None = None
     tokens_per_minute: int | None = None
 

@@ -106,6 +106,7 @@ class DetoxifyAdapter:
             kinds=frozenset({"classify"}),
             languages=own if release is None else release.languages,
             batch_size=self._options.batch_size,
+            repeatable=True,
         )
 
     @cached_property

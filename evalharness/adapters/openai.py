@@ -80,6 +80,7 @@ class OpenAIAdapter:
             frozenset(kinds),
             concurrency=options.concurrency,
             endpoint=self.identity.extra["endpoint"],
+            repeatable="temperature" not in left_out,
         )
 
     def __repr__(self) -> str:

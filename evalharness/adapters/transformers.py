@@ -96,7 +96,9 @@ class TransformersAdapter:
     @property
     def capabilities(self) -> Capabilities:
         return Capabilities(
-            kinds=frozenset({"generate", "loglikelihood"}), batch_size=self.options.batch_size
+            kinds=frozenset({"generate", "loglikelihood"}),
+            batch_size=self.options.batch_size,
+            repeatable=True,
         )
 
     @cached_property

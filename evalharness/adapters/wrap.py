@@ -132,7 +132,7 @@ class Wrapped:
         inner = self._inner.capabilities
         if not any(self._filters.values()):
             return inner
-        return replace(inner, kinds=inner.kinds & {"generate"})
+        return replace(inner, kinds=inner.kinds & {"generate"}, repeatable=False)
 
     @property
     def deviations(self) -> list[str]:

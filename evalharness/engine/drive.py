@@ -115,10 +115,11 @@ async def drive(
         role: Lane(role, adapter, writer, gates[role], budget, means.retries, watch.on_response)
         for role, adapter in means.adapters.items()
     }
+    repeatable = [role for role, a in means.adapters.items() if a.capabilities.repeatable]
     executor = Executor(
         journal,
         lanes,
-        Known(journal, writer, means.reuse, means.cache),
+        Known(journal, writer, repeatable, means.reuse, means.cache),
         seed=seed,
         identities=identities,
         on_result=watch.on_result,

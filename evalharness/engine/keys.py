@@ -15,7 +15,7 @@ def entry_digest(identity_digest: str, request: Request) -> bytes:
 
 
 def answer_key(request: Request, digest: bytes) -> bytes | None:
-    """Under what an answer may serve another request; None where it may not.
+    """Under what an answer of a repeatable model may serve another request; None where it may not.
 
     Sampled answers serve no other: they would not be independent. Repeats (epochs, generations) are
     kept apart from each other also where they are greedy: they were asked for to see whether the

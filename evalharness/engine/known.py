@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import replace
 
 from evalharness.engine.keys import answer_key
 from evalharness.engine.writer import Writer
 from evalharness.errors import RunConflictError
-from evalharness.records import Request, Response, Slot
+from evalharness.records import Request, Response, Role, Slot
 from evalharness.store.cache import ResponseCache
 from evalharness.store.journal import Entry, Journal
 
@@ -20,6 +20,7 @@ class Known:
     """Finds answers, and copies those from elsewhere into this run's journal.
 
     Args:
+        repeatable: the roles whose models may give one answer to several equal requests.
         reuse: another run's journal; its answers to the same requests by the same models count.
         cache: answers of any run.
     """
@@ -28,11 +29,13 @@ class Known:
         self,
         journal: Journal,
         writer: Writer,
+        repeatable: Collection[Role] = (),
         reuse: Journal | None = None,
         cache: ResponseCache | None = None,
     ) -> None:
         self._journal = journal
         self._writer = writer
+        self._repeatable = frozenset(repeatable)
         self._reuse = reuse
         self._cache = cache
         self.looks_elsewhere = reuse is not None or cache is not None
@@ -57,7 +60,7 @@ class Known:
                 f"the journal holds an answer for {s.task}/{s.sample} (epoch {s.epoch}, {s.role}) "
                 "that was given to another request or by another model; use --fresh for a new run"
             )
-        key = answer_key(request, digest)
+        key = self._key(request, digest)
         if key is not None and entry.number is not None and isinstance(entry.answer, Response):
             self._writer.remember(key, entry.number)
         return entry
@@ -69,9 +72,9 @@ class Known:
         if self._reuse is not None:
             entry = self._reuse.get(request.slot)
             if entry is not None and entry.digest == digest and entry.status == "ok":
-                return await self._take(replace(entry, number=None), answer_key(request, digest))
+                return await self._take(replace(entry, number=None), self._key(request, digest))
         if self._cache is not None:
-            key = answer_key(request, digest)
+            key = self._key(request, digest)
             answer = None if key is None else self._cache.get(key)
             if answer is not None:
                 return await self._take(Entry(request.slot, digest, answer, 0.0, 0), key)
@@ -92,7 +95,7 @@ class Known:
             The answer under the request's own slot, and whether the model was asked for it. A
             failure serves nobody else: each request has its own tries.
         """
-        key = answer_key(request, digest)
+        key = self._key(request, digest)
         if key is None or request.slot is None:
             return await ask(None), True
         while (under_way := self._asking.get(key)) is not None:
@@ -114,6 +117,9 @@ class Known:
             del self._asking[key]
             asking.set_result(answered)
         return entry, True
+
+    def _key(self, request: Request, digest: bytes) -> bytes | None:
+        return answer_key(request, digest) if request.role in self._repeatable else None
 
     async def _copy(self, slot: Slot, entry: Entry) -> Entry:
         return await self._take(Entry(slot, entry.digest, entry.answer, 0.0, 0), None)

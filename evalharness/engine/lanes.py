@@ -137,7 +137,11 @@ class Lane:
                         found[index] = self._turned_away(requests[index], digests[index], stop)
                     break
             entries = [entry for entry in found if entry is not None]
-            keys = [answer_key(*pair) for pair in zip(requests, digests, strict=True)]
+            share = self.adapter.capabilities.repeatable
+            keys = [
+                answer_key(request, digest) if share else None
+                for request, digest in zip(requests, digests, strict=True)
+            ]
             await self._store(entries, keys)
             return entries
         finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 
 import pytest
 
@@ -13,7 +14,10 @@ from evalharness.errors import RunError
 from evalharness.records import Decoding, Failure, Message, Request, Response, Slot
 from evalharness.store.cache import ResponseCache
 from tests.engine.test_execute import GENERATE
-from tests.support import TASK, FakeModel, item, write_suite
+from tests.support import TASK, item, write_suite
+from tests.support import FakeModel as Model
+
+FakeModel = functools.partial(Model, repeatable=True)
 
 #: Three questions, each asked four times under other names.
 SAME = [item(n, question=f"Question {n % 3}?", choices=["a", "b"]) for n in range(12)]
@@ -39,6 +43,17 @@ def test_equal_greedy_requests_are_sent_once(tmp_path, concurrency):
     assert sorted(found.samples["attempts"]) == [0] * 9 + [1] * 3
     summary = found._directory.read_json(found.path / "summary.json")
     assert (summary["asked"], summary["replayed"]) == (3, 9)
+
+
+def test_only_a_model_that_repeats_itself_shares(tmp_path):
+    """A recording, say, has an answer of its own for each of two equal prompts."""
+    model = Model(lambda r: "A")
+    found = run(tmp_path / "a", model, cache=tmp_path / "cache")
+    assert len(model.asked) == 12
+    assert set(found.samples["attempts"]) == {1}
+    again = Model(lambda r: "A")
+    run(tmp_path / "b", again, cache=tmp_path / "cache")
+    assert len(again.asked) == 12
 
 
 def test_sampled_requests_are_never_shared(tmp_path):
@@ -76,14 +91,14 @@ def test_a_failure_serves_nobody_else(tmp_path):
 
 
 def test_a_resumed_run_shares_with_what_was_recorded(tmp_path):
-    class Stopping(FakeModel):
+    class Stopping(Model):
         async def respond(self, requests):
             if len(self.calls) == 2:
                 raise evalharness.errors.AdapterError("stop")
             return await super().respond(requests)
 
     with pytest.raises(evalharness.errors.AdapterError):
-        run(tmp_path, Stopping(lambda r: "A", concurrency=1))
+        run(tmp_path, Stopping(lambda r: "A", concurrency=1, repeatable=True))
     model = FakeModel(lambda r: "A", concurrency=1)
     found = run(tmp_path, model)
     assert len(model.asked) == 1
@@ -209,7 +224,7 @@ def test_cancelled_while_it_asks_leaves_nobody_waiting(tmp_path):
     async def both():
         journal = Journal(tmp_path / "j.sqlite")
         writer = Writer(journal)
-        known = Known(journal, writer)
+        known = Known(journal, writer, ["target"])
 
         async def ask(name, key):
             if name == "a":
