@@ -291,8 +291,9 @@ def _said(fault: Exception) -> str:
 
 async def _read(response: aiohttp.ClientResponse) -> bytes | None:
     """The body, or None when it is larger than we take."""
-    if (response.content_length or 0) > LARGEST_REPLY:
-        return None
+    length = response.content_length
+    if length is not None:
+        return None if length > LARGEST_REPLY else await response.read()
     chunks, size = [], 0
     async for chunk in response.content.iter_any():
         size += len(chunk)

@@ -6,7 +6,6 @@ or an adapter raises: the first costs one sample, the second ends the run.
 
 from __future__ import annotations
 
-import functools
 import math
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Generator, Sequence
@@ -74,27 +73,35 @@ class Dialogue:
             Failed: a response could not be had (with ``partial``: none could).
             Crashed: the generator raised.
         """
-        try:
-            generator = _crashing(start)
-            requests = _crashing(functools.partial(next, generator))
-            while True:
-                entries = await self.ask([self._stamped(request) for request in requests])
-                self.entries += entries
-                answers = [e.answer for e in entries if isinstance(e.answer, Response)]
+        generator: Dialogues[Result] | None = None
+        answers: Sequence[Response] = ()
+        while True:
+            try:
+                if generator is None:
+                    generator = start()
+                    requests = next(generator)
+                else:
+                    requests = generator.send(answers)
+            except StopIteration as stop:
+                result: Result = stop.value
+                return result
+            except Exception as fault:
+                raise Crashed(fault) from fault
+            entries = await self.ask([self._stamped(request) for request in requests])
+            self.entries += entries
+            answers = [e.answer for e in entries if isinstance(e.answer, Response)]
+            failures = {}
+            if len(answers) < len(entries):
                 failures = {
                     place: entry.answer
                     for place, entry in enumerate(entries)
                     if isinstance(entry.answer, Failure)
                 }
-                if failures and not (partial and answers):
+                if not (partial and answers):
                     generator.close()
                     place, failure = next(iter(failures.items()))
                     raise Failed(failure, requests[place].role)
-                self.failed = failures
-                requests = _crashing(functools.partial(generator.send, answers))
-        except StopIteration as stop:
-            result: Result = stop.value
-            return result
+            self.failed = failures
 
     def _stamped(self, request: Request) -> Request:
         ordinal = self._ordinals[request.role]
@@ -112,15 +119,6 @@ class Dialogue:
             else next(rest)
             for place in range(count)
         ]
-
-
-def _crashing(step: Callable[[], Result]) -> Result:
-    try:
-        return step()
-    except StopIteration:
-        raise
-    except Exception as fault:
-        raise Crashed(fault) from fault
 
 
 def broken_promise(scored: Any, expected: int, declared: Sequence[str]) -> str | None:

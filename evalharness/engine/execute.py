@@ -34,12 +34,12 @@ __all__ = ["Executor", "SampleResult"]
 
 #: Samples of a window, and of one without a packing lane, which needs none to sort in.
 _WINDOW = 1024
-_SMALL_WINDOW = 256
+_SMALL_WINDOW = 64
 #: When the target streams, the next window begins while at most so many attempts are under way (and
 #: more than the calls in flight), and so many windows wait for their slowest answer: one that hangs
 #: does not idle the others, and what waits for it stays bounded.
 _ATTEMPTS = 512
-_WINDOWS = 128
+_WINDOWS = 512
 
 
 @dataclass(frozen=True, slots=True)

@@ -166,7 +166,7 @@ class Gate:
             self.throttled += 1
             self._throttled += 1
             self._retry_after = max(self._retry_after, getattr(answer, "retry_after", 0.0) or 0.0)
-        elif self._slow_start:
+        elif self._slow_start and isinstance(answer, Response):
             self._grow()
         mostly = self._seen >= _CUT_SHORT and 2 * self._throttled > self._seen
         if self._seen < max(self._limit, _SHORTEST_ROUND) and not mostly:
@@ -195,9 +195,9 @@ class Gate:
             if delay <= 0:
                 return True
         else:
-            if self._circuit.probe():
-                return True
-            delay = self._circuit.remaining
+            delay = self._circuit.remaining  # read once: it runs out meanwhile
+            if delay <= 0:
+                return self._circuit.probe()
         if delay > 0 and self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(delay, self._alarm)
         return False

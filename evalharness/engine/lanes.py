@@ -97,8 +97,9 @@ class Lane:
                 since = await self.gate.enter(tokens, again=attempt > 1)
                 try:
                     (entry,) = await self._try([request], [digest], attempt, since)
-                    failed = _retryable([entry])
-                    wait = self.retries.wait(attempt, time.monotonic() - started, failed)
+                    wait = None
+                    if failed := _retryable([entry]):
+                        wait = self.retries.wait(attempt, time.monotonic() - started, failed)
                     if wait is None:
                         await self._store([entry], [key])
                         return entry
@@ -172,17 +173,16 @@ class Lane:
         start = time.perf_counter()
         answers = await self._respond(requests)
         latency = (time.perf_counter() - start) / len(requests)
-        for request, answer in zip(requests, answers, strict=True):
+        entries = []
+        for request, digest, answer in zip(requests, digests, answers, strict=True):
             self.budget.add(self.role, request, answer)
             more = 0
             if self._counts_tokens and isinstance(answer, Response):
                 made = (answer.input_tokens or 0) + (answer.output_tokens or 0)
                 more = made - tokens_wanted(request) if made else 0
             self.gate.saw(answer, since, fresh=attempt == 1, tokens=more)
-        return [
-            _entry(request, digest, answer, latency, attempt)
-            for request, digest, answer in zip(requests, digests, answers, strict=True)
-        ]
+            entries.append(_entry(request, digest, answer, latency, attempt))
+        return entries
 
     async def _respond(self, requests: Sequence[Request]) -> Sequence[Response | Failure]:
         """One answer a request; what the model cannot do at all is not even asked."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 
 import pytest
 
@@ -177,6 +178,33 @@ async def test_requests_that_failed_before_and_late_ones_are_no_witnesses():
         gate.saw(DOWN, await gate.enter(again=True), fresh=False)
         gate.leave()
     await asyncio.wait_for(gate.enter(), 0.5)
+
+
+@in_loop
+async def test_nobody_is_left_waiting_when_an_outage_ends(monkeypatch):
+    """Calls that fail, pause and come again at all moments of a pause: every one gets through."""
+    monkeypatch.setattr("evalharness.engine.circuit._FIRST_PAUSE", 0.005)
+
+    async def outage(seed):
+        draw, halt = random.Random(seed), Halt()
+        gate = Gate(Limits(places=64, max_outage=300), halt)
+        heals = time.monotonic() + draw.uniform(0, 0.015)
+
+        async def call():
+            answer, fresh = DOWN, True
+            while answer is DOWN:
+                since = await gate.enter(again=not fresh)
+                await asyncio.sleep(draw.uniform(0.0002, 0.002))
+                answer = OK if time.monotonic() > heals else DOWN
+                gate.saw(answer, since, fresh=fresh)
+                gate.leave()
+                fresh = False
+                await halt.sleep(draw.uniform(0.002, 0.01) if answer is DOWN else 0)
+
+        await asyncio.wait_for(asyncio.gather(*(call() for _ in range(60))), 10)
+
+    for seed in range(25):
+        await outage(seed)
 
 
 @in_loop
