@@ -21,7 +21,6 @@ from evalharness.adapters import registry as adapter_registry
 from evalharness.adapters.base import Adapter
 from evalharness.config import Loaded, RunConfig
 from evalharness.engine.budget import Allowance, Used, check_prices
-from evalharness.engine.collection import rare_collections
 from evalharness.engine.drive import Means, Watch, drive
 from evalharness.engine.execute import SampleResult
 from evalharness.engine.lanes import Retries
@@ -190,7 +189,7 @@ def execute_run(
             observer.planned(prepared.plan, directory, journal.count(), retried)
         means = means_of(config, prepared.adapters, directory, journal)
         means = replace(means, reuse=reuse, cache=cache)
-        with session(directory, prepared.adapters) as counted, rare_collections():
+        with session(directory, prepared.adapters) as counted:
             run_to_end(_execute(prepared, directory, journal, counted, means, observer))
         journal.seal()
 

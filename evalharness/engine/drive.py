@@ -14,6 +14,7 @@ from typing import Any
 
 from evalharness.adapters.base import Adapter, Capabilities
 from evalharness.engine.budget import Allowance, Budget, Used
+from evalharness.engine.collection import rare_collections
 from evalharness.engine.execute import Executor, SampleResult
 from evalharness.engine.gate import Gate, Limits
 from evalharness.engine.halt import Halt
@@ -127,7 +128,8 @@ async def drive(
     )
     alarm = _alarm(budget)
     try:
-        await _write_samples(executor, tasks, samples)
+        with rare_collections():
+            await _write_samples(executor, tasks, samples)
     finally:
         if alarm is not None:
             alarm.cancel()

@@ -71,6 +71,7 @@ class SamplesWriter:
             column_encoding={"latency_s": "BYTE_STREAM_SPLIT"},
         )
         self._waiting: list[pa.Table] = []
+        self._rows = self._bytes = 0
 
     def __enter__(self) -> Self:
         return self
@@ -92,11 +93,11 @@ class SamplesWriter:
         columns = [
             column([row.get(field.name) for row in rows], field.type) for field in self._schema
         ]
-        self._waiting.append(pa.Table.from_arrays(columns, schema=self._schema))
-        if (
-            sum(table.num_rows for table in self._waiting) >= _GROUP_ROWS
-            or sum(table.nbytes for table in self._waiting) >= _GROUP_BYTES
-        ):
+        table = pa.Table.from_arrays(columns, schema=self._schema)
+        self._waiting.append(table)
+        self._rows += table.num_rows
+        self._bytes += table.nbytes
+        if self._rows >= _GROUP_ROWS or self._bytes >= _GROUP_BYTES:
             self._flush()
 
     def _flush(self) -> None:
@@ -105,6 +106,7 @@ class SamplesWriter:
         if self._waiting:
             self._writer.write_table(pa.concat_tables(self._waiting).combine_chunks())
             self._waiting = []
+            self._rows = self._bytes = 0
 
     def close(self) -> None:
         """Finish the file and give it its name."""
