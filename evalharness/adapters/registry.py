@@ -27,15 +27,15 @@ Model = TypeVar("Model", bound=Options)
 
 #: Name -> ``module:Class``.
 BUILT_IN: dict[str, str] = {
-    "anthropic": "evalharness.adapters.anthropic:AnthropicAdapter",
-    "bedrock": "evalharness.adapters.bedrock:BedrockAdapter",
+    "anthropic": "evalharness.adapters.sdk.anthropic:AnthropicAdapter",
+    "bedrock": "evalharness.adapters.sdk.bedrock:BedrockAdapter",
     "command": "evalharness.adapters.command:CommandAdapter",
     "demo": "evalharness.adapters.demo:DemoAdapter",
     "demo_toxicity": "evalharness.adapters.demo:DemoToxicityAdapter",
     "detoxify": "evalharness.adapters.detoxify:DetoxifyAdapter",
     "function": "evalharness.adapters.function:FunctionAdapter",
-    "google": "evalharness.adapters.google:GoogleAdapter",
-    "huggingface": "evalharness.adapters.huggingface:HuggingFaceAdapter",
+    "google": "evalharness.adapters.sdk.google:GoogleAdapter",
+    "huggingface": "evalharness.adapters.sdk.huggingface:HuggingFaceAdapter",
     "http": "evalharness.adapters.http:HttpAdapter",
     "openai": "evalharness.adapters.openai:OpenAIAdapter",
     "reference": "evalharness.adapters.reference:ReferenceAdapter",

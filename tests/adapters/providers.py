@@ -10,10 +10,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from evalharness.adapters.anthropic import AnthropicAdapter
-from evalharness.adapters.bedrock import BedrockAdapter
-from evalharness.adapters.google import GoogleAdapter
-from evalharness.adapters.huggingface import HuggingFaceAdapter
+from evalharness.adapters.sdk.anthropic import AnthropicAdapter
+from evalharness.adapters.sdk.bedrock import BedrockAdapter
+from evalharness.adapters.sdk.google import GoogleAdapter
+from evalharness.adapters.sdk.huggingface import HuggingFaceAdapter
 from evalharness.records import Failure, Message, Request, Response
 from tests.adapters.openai_server import chat, serving
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from evalharness.adapters.bedrock import BedrockAdapter, BedrockOptions
+from evalharness.adapters.sdk.bedrock import BedrockAdapter, BedrockOptions
 from evalharness.errors import AdapterError, UnavailableError
 from evalharness.records import Decoding, Failure, Message, Request, Response
 from tests.adapters.openai_server import Say, serving

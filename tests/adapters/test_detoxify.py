@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from evalharness.adapters import _detoxify_source as module
-from evalharness.adapters._detoxify_source import RELEASES
 from evalharness.adapters.base import Adapter
 from evalharness.adapters.detoxify import DetoxifyAdapter, DetoxifyOptions
+from evalharness.adapters.detoxify import source as module
+from evalharness.adapters.detoxify.source import RELEASES
 from evalharness.errors import AdapterError, MissingExtraError, UnavailableError
 from evalharness.records import Failure, Message, Request, Response
 
@@ -498,7 +498,7 @@ def test_torchs_folder_is_found_without_torch() -> None:
     """As torch finds it, whatever the environment says."""
     code = """
 import os, sys
-from evalharness.adapters._detoxify_source import torch_hub
+from evalharness.adapters.detoxify.source import torch_hub
 cases = [{"TORCH_HOME": "~/t"}, {"XDG_CACHE_HOME": "/x"}, {"HOME": "/h"}]
 def found():
     for case in cases:

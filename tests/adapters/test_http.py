@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 import evalharness
 from evalharness.adapters import registry
-from evalharness.adapters._http_templates import Template, TemplateFault
 from evalharness.adapters.base import Adapter
 from evalharness.adapters.http import HttpAdapter, HttpOptions
+from evalharness.adapters.http.templates import Template, TemplateFault
 from evalharness.errors import AdapterError, ConfigError, UnavailableError
 from evalharness.records import Decoding, Failure, Message, Request, Response
 from tests.adapters.openai_server import Asked, Say, serving

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from huggingface_hub.inference._providers import CONVERSATIONAL_AUTO_ROUTER
 
-from evalharness.adapters.huggingface import HuggingFaceAdapter, HuggingFaceOptions
+from evalharness.adapters.sdk.huggingface import HuggingFaceAdapter, HuggingFaceOptions
 from evalharness.errors import AdapterError
 from evalharness.records import Decoding, Request, Response
 from tests.adapters.openai_server import Asked, Say, chat, serving

@@ -17,9 +17,9 @@ import pytest
 
 import evalharness
 from evalharness.adapters import registry
-from evalharness.adapters._openai_logprobs import continuation_logprobs
 from evalharness.adapters.base import Adapter
 from evalharness.adapters.openai import OpenAIAdapter, OpenAIOptions
+from evalharness.adapters.openai.logprobs import continuation_logprobs
 from evalharness.errors import AdapterError, ConfigError, UnavailableError
 from evalharness.records import Decoding, Failure, Message, Request, Response
 from tests.adapters.openai_server import Asked, Say, Server, chat, echoed, serving

@@ -11,9 +11,9 @@ import pytest
 
 import evalharness
 from evalharness.adapters._http import Reply
-from evalharness.adapters._openai_faults import read_fault
-from evalharness.adapters._openai_options import no_money_codes
 from evalharness.adapters.openai import OpenAIAdapter, OpenAIOptions
+from evalharness.adapters.openai.faults import read_fault
+from evalharness.adapters.openai.options import no_money_codes
 from evalharness.errors import AdapterError
 from evalharness.records import Decoding, Failure, Message, Request, Response
 from tests.adapters.openai_server import Asked, Say, chat, serving

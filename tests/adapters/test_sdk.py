@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 
 import evalharness
-from evalharness.adapters import _sdk_http, registry
-from evalharness.adapters._sdk import turns_of
+from evalharness.adapters import registry
 from evalharness.adapters.base import Adapter
+from evalharness.adapters.sdk.base import turns_of
 from evalharness.errors import AdapterError, ConfigError, MissingExtraError, UnavailableError
 from evalharness.records import Decoding, Failure, Message, Request, Response
 from tests.adapters.openai_server import Asked, Say, serving
@@ -95,7 +95,7 @@ def test_a_missing_sdk_is_named_with_the_line_that_installs_it(
 def test_no_sdk_is_imported_before_it_is_needed() -> None:
     code = (
         "import sys, evalharness.cli; from evalharness.adapters import registry; registry.names()\n"
-        "from evalharness.adapters import anthropic, bedrock, google, huggingface\n"
+        "from evalharness.adapters.sdk import anthropic, bedrock, google, huggingface\n"
         "heavy = {'anthropic', 'google.genai', 'botocore', 'aiobotocore', 'huggingface_hub',"
         " 'httpx2'} & set(sys.modules)\n"
         "assert not heavy, heavy"
@@ -305,7 +305,7 @@ def test_a_redirect_is_not_followed(keyed: Provider) -> None:
 def test_a_huge_reply_is_not_read(
     keyed: Provider, monkeypatch: pytest.MonkeyPatch, declared: bool
 ) -> None:
-    monkeypatch.setattr(_sdk_http, "LARGEST_REPLY", 100_000)
+    monkeypatch.setattr("evalharness.adapters.sdk.http.LARGEST_REPLY", 100_000)
     answer = one(keyed, Say(keyed.reply("x" * 200_000), chunked=not declared))
     assert isinstance(answer, Failure)
     assert "larger than" in answer.reason

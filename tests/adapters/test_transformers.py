@@ -402,7 +402,7 @@ def test_sampling_without_a_seed_is_a_failure(gpt2: Path) -> None:
 
 
 def test_draw_follows_the_distribution() -> None:
-    from evalharness.adapters._transformers_runner import draw
+    from evalharness.adapters.transformers.runner import draw
 
     probabilities = torch.tensor([0.1, 0.4, 0.2, 0.3])
     count = 1000

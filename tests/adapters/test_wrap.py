@@ -17,7 +17,6 @@ import yaml
 import evalharness
 from evalharness import Wrapped
 from evalharness.adapters import registry
-from evalharness.adapters._wrap_options import FilterOptions, LayerOptions
 from evalharness.adapters.base import Adapter
 from evalharness.adapters.wrap import (
     ClassifierFilter,
@@ -26,6 +25,7 @@ from evalharness.adapters.wrap import (
     Passage,
     PatternFilter,
 )
+from evalharness.adapters.wrap.options import FilterOptions, LayerOptions
 from evalharness.errors import AdapterError, ConfigError, UnavailableError
 from evalharness.records import Decoding, Failure, Message, Request, Response, Slot
 from tests.support import TASK, FakeModel, item, write_suite

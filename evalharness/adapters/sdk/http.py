@@ -16,7 +16,7 @@ from typing import Any, Literal, TypeAlias
 import httpx2
 
 from evalharness.adapters._http import Reply, parsed_object, retry_after, shown
-from evalharness.adapters._sdk import SdkOptions, message_of
+from evalharness.adapters.sdk.base import SdkOptions, message_of
 from evalharness.errors import AdapterError
 from evalharness.records import Failure
 

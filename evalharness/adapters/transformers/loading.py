@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from evalharness.adapters._local import first_line, no_progress_bars
-from evalharness.adapters._transformers_source import Source, read_json
-from evalharness.adapters._transformers_texts import Texts
+from evalharness.adapters.transformers.source import Source, read_json
+from evalharness.adapters.transformers.texts import Texts
 from evalharness.errors import AdapterError
 
 __all__ = ["load_model", "load_texts"]

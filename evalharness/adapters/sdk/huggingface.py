@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field, model_validator
 
 from evalharness.adapters._http import parsed_object
-from evalharness.adapters._openai_replies import no_json, read_answer
-from evalharness.adapters._sdk import KeyedOptions, SdkAdapter, key_of, require, turns_of
+from evalharness.adapters.openai.replies import no_json, read_answer
+from evalharness.adapters.sdk.base import KeyedOptions, SdkAdapter, key_of, require, turns_of
 from evalharness.errors import AdapterError
 from evalharness.records import Decoding, Failure, Request, Response
 
@@ -94,7 +94,7 @@ class HuggingFaceAdapter(SdkAdapter):
     async def _open(self) -> _Link:
         from huggingface_hub import AsyncInferenceClient
 
-        from evalharness.adapters._sdk_http import http_client
+        from evalharness.adapters.sdk.http import http_client
 
         http = http_client(self._options)
 
@@ -120,7 +120,7 @@ class HuggingFaceAdapter(SdkAdapter):
     async def _ask(
         self, client: _Link, request: Request, decoding: Decoding
     ) -> Response | Failure | AdapterError:
-        from evalharness.adapters._sdk_http import exchange, fault_of
+        from evalharness.adapters.sdk.http import exchange, fault_of
 
         body = self._body(request, decoding)
         reply = await exchange(lambda: client.sdk.chat_completion(**body), self._secrets.redact)

@@ -13,8 +13,8 @@ from typing import Any
 from pydantic import Field, field_validator, model_validator
 
 from evalharness.adapters._http import retry_after
-from evalharness.adapters._sdk import SdkAdapter, SdkOptions, count, require, turns_of
 from evalharness.adapters._secrets import Secrets, check_address
+from evalharness.adapters.sdk.base import SdkAdapter, SdkOptions, count, require, turns_of
 from evalharness.errors import AdapterError, UnavailableError
 from evalharness.records import Decoding, Failure, FinishReason, Request, Response
 

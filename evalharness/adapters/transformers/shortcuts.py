@@ -10,8 +10,8 @@ from typing import Any
 
 import torch
 
-from evalharness.adapters._transformers_passes import Passes, Shortcuts
-from evalharness.adapters._transformers_rows import Prompt, Row
+from evalharness.adapters.transformers.passes import Passes, Shortcuts
+from evalharness.adapters.transformers.rows import Prompt, Row
 from evalharness.errors import AdapterError
 
 __all__ = ["examine"]

@@ -12,8 +12,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from evalharness.adapters._detoxify_checkpoint import Checkpoint, read_checkpoint, refuse_own_code
 from evalharness.adapters._local import file_digests
+from evalharness.adapters.detoxify.checkpoint import Checkpoint, read_checkpoint, refuse_own_code
 from evalharness.errors import AdapterError, UnavailableError
 from evalharness.records import digest
 

@@ -25,7 +25,8 @@ from typing import Any
 
 from evalharness.adapters import registry
 from evalharness.adapters._callables import find
-from evalharness.adapters._filters import (
+from evalharness.adapters.base import Adapter, Capabilities, ModelIdentity
+from evalharness.adapters.wrap.filters import (
     ClassifierFilter,
     Filter,
     FunctionFilter,
@@ -34,8 +35,7 @@ from evalharness.adapters._filters import (
     PatternFilter,
     Verdict,
 )
-from evalharness.adapters._wrap_options import FilterOptions, LayerOptions
-from evalharness.adapters.base import Adapter, Capabilities, ModelIdentity
+from evalharness.adapters.wrap.options import FilterOptions, LayerOptions
 from evalharness.errors import AdapterError, ConfigError
 from evalharness.records import Failure, Message, Request, RequestKind, Response
 

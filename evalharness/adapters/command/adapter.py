@@ -19,16 +19,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from evalharness.adapters._command_options import (
+from evalharness.adapters._secrets import Secrets
+from evalharness.adapters.base import Capabilities, ModelIdentity
+from evalharness.adapters.command.options import (
     PLACEHOLDER,
     CommandOptions,
     environment_of,
     files_digest,
     program_of,
 )
-from evalharness.adapters._command_process import LARGEST_OUTPUT, Process, start
-from evalharness.adapters._secrets import Secrets
-from evalharness.adapters.base import Capabilities, ModelIdentity
+from evalharness.adapters.command.process import LARGEST_OUTPUT, Process, start
 from evalharness.records import Decoding, Failure, Request, Response, digest
 
 __all__ = ["CommandAdapter", "CommandOptions"]

@@ -9,7 +9,7 @@ from array import array
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal, TypeAlias, cast, get_args
 
-from evalharness.adapters._replay_files import RecordFault, Row, decode, shown
+from evalharness.adapters.replay.files import RecordFault, Row, decode, shown
 from evalharness.records import FinishReason
 
 __all__ = ["FIELDS", "Entry", "Key", "Reader", "Store", "key_of"]

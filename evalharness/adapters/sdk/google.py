@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 from pydantic import Field
 
 from evalharness.adapters._http import LONGEST_RETRY_AFTER, Reply, parsed_object
-from evalharness.adapters._sdk import KeyedOptions, SdkAdapter, count, key_of, require, turns_of
+from evalharness.adapters.sdk.base import KeyedOptions, SdkAdapter, count, key_of, require, turns_of
 from evalharness.errors import AdapterError
 from evalharness.records import Decoding, Failure, FinishReason, Request, Response
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import httpx2
     from google import genai
 
-    from evalharness.adapters._sdk_http import Refused
+    from evalharness.adapters.sdk.http import Refused
 
 __all__ = ["GoogleAdapter", "GoogleOptions"]
 
@@ -105,7 +105,7 @@ class GoogleAdapter(SdkAdapter):
         from google import genai
         from google.genai import types
 
-        from evalharness.adapters._sdk_http import certificates, http_client
+        from evalharness.adapters.sdk.http import certificates, http_client
 
         http = http_client(self._options)
         unused = httpx2.Client(verify=certificates(), trust_env=False)  # else the SDK makes its own
@@ -131,7 +131,7 @@ class GoogleAdapter(SdkAdapter):
     ) -> Response | Failure | AdapterError:
         from google.genai import types
 
-        from evalharness.adapters._sdk_http import exchange, fault_of
+        from evalharness.adapters.sdk.http import exchange, fault_of
 
         turns = turns_of(request, self._options.system)
         contents = [

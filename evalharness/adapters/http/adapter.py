@@ -24,11 +24,11 @@ from evalharness.adapters._http import (
     status_failure,
     token_count,
 )
-from evalharness.adapters._http_options import HttpOptions, SendAs, identity_of, template_of
-from evalharness.adapters._http_replies import NOTHING, Path, Reading, Scores, text_of
-from evalharness.adapters._http_templates import TemplateFault
 from evalharness.adapters._secrets import Secrets, from_environment, resolved_headers
 from evalharness.adapters.base import Capabilities
+from evalharness.adapters.http.options import HttpOptions, SendAs, identity_of, template_of
+from evalharness.adapters.http.replies import NOTHING, Path, Reading, Scores, text_of
+from evalharness.adapters.http.templates import TemplateFault
 from evalharness.records import Decoding, Failure, Request, RequestKind, Response
 
 __all__ = ["HttpAdapter", "HttpOptions"]

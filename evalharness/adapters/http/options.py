@@ -8,10 +8,10 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from evalharness.adapters._http import EndpointOptions, endpoint_digest
-from evalharness.adapters._http_replies import check_path
-from evalharness.adapters._http_templates import Template
 from evalharness.adapters._secrets import check_address
 from evalharness.adapters.base import ModelIdentity
+from evalharness.adapters.http.replies import check_path
+from evalharness.adapters.http.templates import Template
 from evalharness.records import canonical_json, digest
 
 __all__ = ["Blocked", "HttpOptions", "SendAs", "identity_of", "template_of"]

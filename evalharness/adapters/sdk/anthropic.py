@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field
 
 from evalharness.adapters._http import Reply, parsed_object
-from evalharness.adapters._sdk import KeyedOptions, SdkAdapter, count, key_of, require, turns_of
+from evalharness.adapters.sdk.base import KeyedOptions, SdkAdapter, count, key_of, require, turns_of
 from evalharness.errors import AdapterError
 from evalharness.records import Decoding, Failure, FinishReason, Message, Request, Response
 
 if TYPE_CHECKING:
     import httpx2
 
-    from evalharness.adapters._sdk_http import Refused
+    from evalharness.adapters.sdk.http import Refused
 
 __all__ = ["AnthropicAdapter", "AnthropicOptions"]
 
@@ -90,7 +90,7 @@ class AnthropicAdapter(SdkAdapter):
     async def _open(self) -> Any:
         import anthropic
 
-        from evalharness.adapters._sdk_http import http_client
+        from evalharness.adapters.sdk.http import http_client
 
         headers = {"anthropic-version": self._options.version}
         if self._options.beta:
@@ -111,7 +111,7 @@ class AnthropicAdapter(SdkAdapter):
     async def _ask(
         self, client: Any, request: Request, decoding: Decoding
     ) -> Response | Failure | AdapterError:
-        from evalharness.adapters._sdk_http import exchange, fault_of
+        from evalharness.adapters.sdk.http import exchange, fault_of
 
         body = self._body(request, decoding)
         reply = await exchange(lambda: self._send(client, body), self._secrets.redact)

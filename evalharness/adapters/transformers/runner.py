@@ -15,8 +15,8 @@ from typing import Any, TypeVar
 import torch
 
 from evalharness.adapters._packing import pack, pass_cost
-from evalharness.adapters._transformers_rows import Drawn, Pair, Prompt, Row, share_rows
-from evalharness.adapters._transformers_shortcuts import examine
+from evalharness.adapters.transformers.rows import Drawn, Pair, Prompt, Row, share_rows
+from evalharness.adapters.transformers.shortcuts import examine
 from evalharness.records import Decoding, Failure
 
 __all__ = ["Runner", "draw"]

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from evalharness.adapters._http import Redact, error_message, shown, token_count
-from evalharness.adapters._openai_faults import is_filtered
-from evalharness.adapters._openai_options import Api
+from evalharness.adapters.openai.faults import is_filtered
+from evalharness.adapters.openai.options import Api
 from evalharness.records import Failure, Response
 
 __all__ = ["first_choice", "no_json", "read_answer", "read_scores"]

@@ -15,10 +15,12 @@ from yarl import URL
 
 from evalharness.adapters._deviations import Deviations, cut_at_stop, same_model
 from evalharness.adapters._http import Http, Reply, parsed, shown
-from evalharness.adapters._openai_bodies import Bodies
-from evalharness.adapters._openai_faults import read_fault
-from evalharness.adapters._openai_logprobs import PROBE, continuation_logprobs, probe_fault
-from evalharness.adapters._openai_options import (
+from evalharness.adapters._secrets import Secrets
+from evalharness.adapters.base import Capabilities
+from evalharness.adapters.openai.bodies import Bodies
+from evalharness.adapters.openai.faults import read_fault
+from evalharness.adapters.openai.logprobs import PROBE, continuation_logprobs, probe_fault
+from evalharness.adapters.openai.options import (
     OpenAIOptions,
     headers_of,
     identity_of,
@@ -26,10 +28,8 @@ from evalharness.adapters._openai_options import (
     no_money_codes,
     url_of,
 )
-from evalharness.adapters._openai_probes import Once, SeedProbe
-from evalharness.adapters._openai_replies import first_choice, no_json, read_answer, read_scores
-from evalharness.adapters._secrets import Secrets
-from evalharness.adapters.base import Capabilities
+from evalharness.adapters.openai.probes import Once, SeedProbe
+from evalharness.adapters.openai.replies import first_choice, no_json, read_answer, read_scores
 from evalharness.errors import AdapterError
 from evalharness.records import Decoding, Failure, Request, RequestKind, Response
 

@@ -8,8 +8,8 @@ from typing import Any
 from pydantic import Field, field_validator, model_validator
 
 from evalharness.adapters._callables import check_path
-from evalharness.adapters._filters import guard_template, pattern_fault
 from evalharness.adapters.base import Options
+from evalharness.adapters.wrap.filters import guard_template, pattern_fault
 
 __all__ = ["FilterOptions", "LayerOptions"]
 

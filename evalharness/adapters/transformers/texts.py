@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from evalharness.adapters._local import special_tokens
-from evalharness.adapters._transformers_rows import Drawn, Pair
+from evalharness.adapters.transformers.rows import Drawn, Pair
 from evalharness.records import Failure, Message, Request, Response
 
 __all__ = ["Texts"]

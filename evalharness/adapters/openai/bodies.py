@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from evalharness.adapters._openai_options import OpenAIOptions
+from evalharness.adapters.openai.options import OpenAIOptions
 from evalharness.records import Decoding, Message, Request
 
 __all__ = ["Bodies"]

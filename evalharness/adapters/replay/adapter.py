@@ -15,9 +15,9 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
-from evalharness.adapters._replay_files import RecordFault, format_of, plain_name, rows_of
-from evalharness.adapters._replay_records import FIELDS, Entry, Key, Reader, Store, key_of
 from evalharness.adapters.base import Capabilities, ModelIdentity, Options
+from evalharness.adapters.replay.files import RecordFault, format_of, plain_name, rows_of
+from evalharness.adapters.replay.records import FIELDS, Entry, Key, Reader, Store, key_of
 from evalharness.errors import DataError, UnavailableError
 from evalharness.records import Failure, Request, RequestKind, Response
 from evalharness.yamlfile import did_you_mean

@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from evalharness.adapters._transformers_rows import Prompt, Row
+from evalharness.adapters.transformers.rows import Prompt, Row
 
 __all__ = ["Passes", "Shortcuts"]
 

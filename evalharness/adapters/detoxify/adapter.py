@@ -20,11 +20,11 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from evalharness.adapters._detoxify_checkpoint import build
-from evalharness.adapters._detoxify_scorer import Scorer
-from evalharness.adapters._detoxify_source import RELEASES, Source
 from evalharness.adapters._local import choose_device
 from evalharness.adapters.base import Capabilities, ModelIdentity, Options
+from evalharness.adapters.detoxify.checkpoint import build
+from evalharness.adapters.detoxify.scorer import Scorer
+from evalharness.adapters.detoxify.source import RELEASES, Source
 from evalharness.errors import MissingExtraError
 from evalharness.records import Failure, Request, Response
 

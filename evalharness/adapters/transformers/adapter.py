@@ -19,16 +19,16 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from evalharness.adapters._local import choose_device
-from evalharness.adapters._transformers_loading import load_model, load_texts
-from evalharness.adapters._transformers_rows import Drawn, Pair, Prompt
-from evalharness.adapters._transformers_source import Source
-from evalharness.adapters._transformers_texts import Texts
 from evalharness.adapters.base import Capabilities, ModelIdentity, Options
+from evalharness.adapters.transformers.loading import load_model, load_texts
+from evalharness.adapters.transformers.rows import Drawn, Pair, Prompt
+from evalharness.adapters.transformers.source import Source
+from evalharness.adapters.transformers.texts import Texts
 from evalharness.errors import MissingExtraError
 from evalharness.records import Decoding, Failure, Request, Response
 
 if TYPE_CHECKING:
-    from evalharness.adapters._transformers_runner import Runner
+    from evalharness.adapters.transformers.runner import Runner
 
 __all__ = ["TransformersAdapter", "TransformersOptions"]
 
@@ -236,7 +236,7 @@ class TransformersAdapter:
 
     def _load(self) -> Runner:
         if self._runner is None:
-            from evalharness.adapters._transformers_runner import Runner
+            from evalharness.adapters.transformers.runner import Runner
 
             model = load_model(self._source, self._dtype).to(self._device)
             eos = model.generation_config.eos_token_id if model.generation_config else None

@@ -1,0 +1,1 @@
+"""Services through their providers' SDKs, each an extra of its own."""
