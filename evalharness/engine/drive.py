@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -153,7 +153,8 @@ def _gates(means: Means, halt: Halt) -> dict[Role, Gate]:
     gates: dict[Role, Gate] = {}
     for roles in groups.values():
         known = [means.adapters[role].capabilities for role in roles]
-        gate = Gate(_limits(known, means.max_outage), halt)
+        limits = replace(_limits(known, means.max_outage), whose=" and ".join(sorted(roles)))
+        gate = Gate(limits, halt)
         gates.update(dict.fromkeys(roles, gate))
     return gates
 

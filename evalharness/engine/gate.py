@@ -37,12 +37,14 @@ class Limits:
 
     Args:
         places: calls in flight at most.
+        whose: for messages: the role, or the roles, behind the endpoint.
         fixed: no adaptation (a local model, which takes one pack at a time).
         requests_per_minute, tokens_per_minute: None: no limit.
         max_outage: seconds without an answer after which the run is given up; None: never.
     """
 
     places: int
+    whose: str = "target"
     fixed: bool = False
     requests_per_minute: int | None = None
     tokens_per_minute: int | None = None
@@ -157,7 +159,8 @@ class Gate:
         elif answer.outcome == "errored":
             given_up = self._circuit.refused(answer.reason)
         if given_up is not None:
-            self._halt.stop(f"{given_up}; see to the endpoint and run the same command again")
+            whose = self._limits.whose
+            self._halt.stop(f"{whose}: {given_up}; see to it and run the same command again")
 
     def _learn(self, answer: Response | Failure) -> None:
         throttled = isinstance(answer, Failure) and answer.throttled

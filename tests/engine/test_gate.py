@@ -210,10 +210,11 @@ async def test_nobody_is_left_waiting_when_an_outage_ends(monkeypatch):
 @in_loop
 async def test_an_outage_stops_the_run():
     halt = Halt()
-    gate = Gate(Limits(places=8, max_outage=0.01), halt)
+    gate = Gate(Limits(places=8, whose="judge", max_outage=0.01), halt)
     await answers(gate, [DOWN] * 5)
     await asyncio.sleep(0.02)
     gate.saw(DOWN, 0, fresh=True)
+    assert halt.reason.startswith("judge: ")
     assert "no answer for" in halt.reason
 
 

@@ -1,7 +1,7 @@
 """Any causal language model, by hub id or local folder, run here with PyTorch.
 
 Requests are dealt with in this file; where the model lies, its texts, and its forward passes in
-`_transformers_source.py`, `_transformers_texts.py` and `_transformers_runner.py`. Neither torch nor
+`source.py`, `texts.py` and `runner.py`. Neither torch nor
 transformers is imported before an identity or an answer is asked for.
 """
 

@@ -1,6 +1,6 @@
 """One forward pass of a causal model: rows of token ids in, the logits that are read out.
 
-Two of the `Shortcuts` are taken here; whether they hold for a model, `_transformers_shortcuts.py`
+Two of the `Shortcuts` are taken here; whether they hold for a model, `shortcuts.py`
 finds out. Without them this is the plain computation.
 """
 
