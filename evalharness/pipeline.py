@@ -1,7 +1,7 @@
 """The road: config, plan, execute and score, aggregate, render, seal.
 
-Each stage writes into the run directory and reads only what the stage before it wrote; a stage
-that is there already is not done again.
+Each stage leaves its result in the run directory. A run that is resumed asks only what is missing;
+scoring and all that comes after it is done again.
 """
 
 from __future__ import annotations
@@ -34,7 +34,13 @@ from evalharness.scorers.base import Scorer
 from evalharness.store.cache import ResponseCache
 from evalharness.store.directory import FORMAT_VERSION, RunDirectory
 from evalharness.store.journal import Entry, Journal
-from evalharness.store.summary import Session, add_deviations, earlier_seconds, versions
+from evalharness.store.summary import (
+    Session,
+    add_deviations,
+    earlier_seconds,
+    earlier_used,
+    versions,
+)
 from evalharness.tasks.library import Library
 from evalharness.tasks.planned import PlannedTask
 
@@ -86,9 +92,8 @@ def prepare(
         spec = getattr(loaded.config, role)
         if spec is None or role in adapters:
             continue
-        given = {"adapter": spec} if isinstance(spec, str) else spec
         try:
-            adapters[role] = adapter_registry.create(given, base_dir=loaded.base_dir, where=role)
+            adapters[role] = adapter_registry.create(spec, base_dir=loaded.base_dir, where=role)
         except (UnavailableError, MissingExtraError) as fault:
             if role == "target":
                 raise
@@ -237,8 +242,12 @@ def run_to_end(work: Coroutine[Any, Any, object]) -> None:
         started.set_result((asyncio.get_running_loop(), task))
         await task
 
+    def in_thread() -> None:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(cancellable())
+
     with ThreadPoolExecutor(1, thread_name_prefix="evalharness") as thread:
-        done = thread.submit(asyncio.run, cancellable())
+        done = thread.submit(in_thread)
         try:
             done.result()
         except KeyboardInterrupt:
@@ -300,6 +309,28 @@ def watching(counted: Session, observer: Observer | None = None) -> Watch:
     return Watch(observer.result, both(counted.asked), both(counted.replayed))
 
 
+def _used(directory: RunDirectory, journal: Journal) -> dict[Role, Used]:
+    """What earlier sessions used.
+
+    The journal knows of a killed session too; the summary of estimated tokens and of failures that
+    were forgotten. Neither says too much, so the larger of both counts.
+    """
+    told = earlier_used(directory)
+    recorded = journal.used()
+    used: dict[Role, Used] = {}
+    for role in ROLES:
+        mine = told.get(role, {})
+        counts = recorded.get(role, (0, 0, 0))
+        if mine or any(counts):
+            used[role] = Used(
+                requests=max(counts[0], mine.get("requests", 0)),
+                input_tokens=max(counts[1], mine.get("input_tokens", 0)),
+                output_tokens=max(counts[2], mine.get("output_tokens", 0)),
+                estimated=mine.get("estimated", 0),
+            )
+    return used
+
+
 def means_of(
     config: RunConfig,
     adapters: Mapping[Role, Adapter],
@@ -312,7 +343,7 @@ def means_of(
         retries=Retries(config.retries, config.retry_seconds),
         allowance=Allowance.of(config),
         max_outage=config.max_outage,
-        used={role: Used(*counts) for role, counts in journal.used().items()},
+        used=_used(directory, journal),
         seconds=earlier_seconds(directory),
     )
 
@@ -324,8 +355,8 @@ def _planned_deviations(prepared: Prepared, journal: Journal) -> list[str]:
         for task in prepared.plan.tasks
         if any(file.get("revision") == "not pinned" for file in task.data.get("files", ()))
     ]
-    extra = getattr(prepared.adapters["target"], "extra", None)
-    if callable(extra) and (names := list(extra(journal.planned()))):
+    not_planned = getattr(prepared.adapters["target"], "not_planned", None)
+    if callable(not_planned) and (names := list(not_planned(journal.planned()))):
         count = "1 sample" if len(names) == 1 else f"{len(names)} samples"
         shown = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
         found.append(f"target: {count} recorded, but not planned: {shown}")

@@ -18,6 +18,7 @@ __all__ = [
     "Attempt",
     "Decoding",
     "Failure",
+    "ItemsDigest",
     "Message",
     "Outcome",
     "OutcomeKind",
@@ -288,6 +289,24 @@ class Sample:
         data.pop("good", None)
         data.pop("bad", None)
         return _ITEM.encode(data).encode("utf-8", "surrogatepass")
+
+
+class ItemsDigest:
+    """SHA-256 over the items of a task, in order: a part of its protocol."""
+
+    def __init__(self) -> None:
+        self._hasher = hashlib.sha256()
+        self.count = 0
+
+    def add(self, item: bytes) -> None:
+        """One more item, as `Sample.protocol_bytes`."""
+        self._hasher.update(b"%d:" % len(item))
+        self._hasher.update(item)
+        self.count += 1
+
+    def hexdigest(self) -> str:
+        """Of all that was added, as 64 hexadecimal digits."""
+        return self._hasher.hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ and changes nothing in the run's folder.
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import json
 import tempfile
@@ -23,7 +22,7 @@ from evalharness import pipeline
 from evalharness.engine.drive import drive
 from evalharness.engine.plan import measurement_of
 from evalharness.errors import EvalHarnessError
-from evalharness.records import Role
+from evalharness.records import ItemsDigest, Role
 from evalharness.store.directory import RunDirectory
 from evalharness.store.journal import Journal
 from evalharness.store.samples import TIMING_COLUMNS
@@ -125,17 +124,15 @@ def _measurement(run: dict[str, Any], tasks: list[PlannedTask]) -> list[str]:
 def _items(journal: Journal, tasks: list[PlannedTask]) -> list[str]:
     faults = []
     for task in tasks:
-        hasher = hashlib.sha256()
-        count = 0
+        items = ItemsDigest()
         for sample in journal.samples(task.name):
-            data = sample.protocol_bytes()
-            hasher.update(b"%d:" % len(data))
-            hasher.update(data)
-            count += 1
-        if hasher.hexdigest() != task.protocol["items"]:
+            items.add(sample.protocol_bytes())
+        if items.hexdigest() != task.protocol["items"]:
             faults.append(f"{task.name}: the journal's items are not those of the protocol")
-        if count != task.n_planned:
-            faults.append(f"{task.name}: {count} items planned, run.json says {task.n_planned}")
+        if items.count != task.n_planned:
+            faults.append(
+                f"{task.name}: {items.count} items planned, run.json says {task.n_planned}"
+            )
     return faults
 
 

@@ -101,9 +101,12 @@ class Adapter(Protocol):
     Construction checks that the model can be had (`UnavailableError`, `MissingExtraError`) without
     loading it; the first `respond` loads it.
 
-    Two things are optional. ``async def aclose(self)`` is awaited at the end of a run, on the run's
-    event loop, however it ends: it gives back connections, and a later `respond` may open new ones.
+    Three things are optional. ``async def aclose(self)`` is awaited at the end of a run, on the
+    run's event loop, however it ends: it gives back connections, and a later `respond` may open new
+    ones.
     ``deviations``, a sequence of sentences, is what did not go as asked; the run keeps it.
+    ``def not_planned(self, planned)`` gives the names of what a recording holds beyond the set
+    ``planned`` of (task, sample id); the run lists them.
     """
 
     @property

@@ -158,7 +158,7 @@ def _create_plugin(
 
 
 def _build(adapter: Any, fields: dict[str, Any], base_dir: Path, where: str) -> Adapter:
-    made: Adapter = adapter(options_of(adapter.Options, fields, base_dir, where, ("wrap",)))
+    made: Adapter = adapter(options_of(adapter.Options, fields, base_dir, where, ("wrap", *_RATES)))
     return made
 
 

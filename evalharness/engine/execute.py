@@ -1,4 +1,4 @@
-"""Drives attempts and scorings: samples in, rows out, every response through the journal."""
+"""Attempts and scorings: samples in, results out, window by window, through the journal."""
 
 from __future__ import annotations
 
@@ -149,19 +149,19 @@ class Executor:
         self, task: PlannedTask, scorer: Scorer, epoch: int, samples: Sequence[Sample]
     ) -> list[SampleResult]:
         window = Window(active=len(samples))
-        drives = [
-            asyncio.create_task(self._drive(window, task, scorer, epoch, sample))
+        sampling = [
+            asyncio.create_task(self._sample(window, task, scorer, epoch, sample))
             for sample in samples
         ]
         try:
             await window.run(self._lanes)
-            return list(await asyncio.gather(*drives))
+            return list(await asyncio.gather(*sampling))
         finally:
-            for drive in drives:
-                drive.cancel()
-            await asyncio.gather(*drives, return_exceptions=True)
+            for one in sampling:
+                one.cancel()
+            await asyncio.gather(*sampling, return_exceptions=True)
 
-    async def _drive(
+    async def _sample(
         self, window: Window, task: PlannedTask, scorer: Scorer, epoch: int, sample: Sample
     ) -> SampleResult:
         try:
@@ -271,7 +271,8 @@ class Executor:
         digest_ = self._digest_of(request)
         stored = await self._there(request, digest_, self._lanes[request.role])
         future: asyncio.Future[Entry] = asyncio.get_running_loop().create_future()
-        window.waiting[request.role].append(Waiting(request, digest_, stored, future))
+        key = self._known.key(request, digest_) if self._known.looks_elsewhere else None
+        window.waiting[request.role].append(Waiting(request, digest_, key, stored, future))
         return future
 
     async def _there(self, request: Request, digest_: bytes, lane: Lane | None) -> Entry | None:

@@ -89,6 +89,11 @@ class Gate:
         """Calls that may be in flight now."""
         return max(1, int(self._limit))
 
+    @property
+    def counts_tokens(self) -> bool:
+        """Whether it is to be told what calls take."""
+        return self._tokens is not None
+
     async def enter(self, tokens: int = 0, *, again: bool = False) -> int:
         """Wait for a place and a moment; `leave` must follow.
 
@@ -163,12 +168,11 @@ class Gate:
             self._halt.stop(f"{whose}: {given_up}; see to it and run the same command again")
 
     def _learn(self, answer: Response | Failure) -> None:
-        throttled = isinstance(answer, Failure) and answer.throttled
         self._seen += 1
-        if throttled:
+        if isinstance(answer, Failure) and answer.throttled:
             self.throttled += 1
             self._throttled += 1
-            self._retry_after = max(self._retry_after, getattr(answer, "retry_after", 0.0) or 0.0)
+            self._retry_after = max(self._retry_after, answer.retry_after or 0.0)
         elif self._slow_start and isinstance(answer, Response):
             self._grow()
         mostly = self._seen >= _CUT_SHORT and 2 * self._throttled > self._seen

@@ -60,21 +60,22 @@ class Known:
                 f"the journal holds an answer for {s.task}/{s.sample} (epoch {s.epoch}, {s.role}) "
                 "that was given to another request or by another model; use --fresh for a new run"
             )
-        key = self._key(request, digest)
+        key = self.key(request, digest)
         if key is not None and entry.number is not None and isinstance(entry.answer, Response):
             self._writer.remember(key, entry.number)
         return entry
 
     async def elsewhere(self, request: Request, digest: bytes) -> Entry | None:
         """An answer of another run or of the cache, copied into this run's journal."""
-        if request.slot is None or not self.looks_elsewhere:
+        if request.slot is None:
             return None
         if self._reuse is not None:
             entry = self._reuse.get(request.slot)
             if entry is not None and entry.digest == digest and entry.status == "ok":
-                return await self._take(replace(entry, number=None), self._key(request, digest))
+                taken = replace(entry, number=None, attempts=0, latency_s=0.0)
+                return await self._take(taken, self.key(request, digest))
         if self._cache is not None:
-            key = self._key(request, digest)
+            key = self.key(request, digest)
             answer = None if key is None else self._cache.get(key)
             if answer is not None:
                 return await self._take(Entry(request.slot, digest, answer, 0.0, 0), key)
@@ -95,7 +96,7 @@ class Known:
             The answer under the request's own slot, and whether the model was asked for it. A
             failure serves nobody else: each request has its own tries.
         """
-        key = self._key(request, digest)
+        key = self.key(request, digest)
         if key is None or request.slot is None:
             return await ask(None), True
         while (under_way := self._asking.get(key)) is not None:
@@ -118,7 +119,8 @@ class Known:
             asking.set_result(answered)
         return entry, True
 
-    def _key(self, request: Request, digest: bytes) -> bytes | None:
+    def key(self, request: Request, digest: bytes) -> bytes | None:
+        """Under what the answer may serve other requests; None: it may not."""
         return answer_key(request, digest) if request.role in self._repeatable else None
 
     async def _copy(self, slot: Slot, entry: Entry) -> Entry:

@@ -1,9 +1,8 @@
 """How requests reach a model: one at a time and many at once, or in fixed packs.
 
 A *lane* belongs to one role. A streaming lane (an API) keeps a number of single-request calls in
-flight. A packing lane (a local model) waits until every attempt of a window waits for it, sorts
-what came by length, cuts it into packs and makes one call a pack; so packs are a function of the
-plan alone, not of timing, and a resumed run meets the same ones.
+flight. A packing lane (a local model) makes one call a pack; `windows` says which requests share
+one.
 """
 
 from __future__ import annotations
@@ -18,7 +17,6 @@ from evalharness.adapters.base import Adapter
 from evalharness.engine.budget import Budget, tokens_wanted
 from evalharness.engine.gate import Gate
 from evalharness.engine.halt import Halt, Halted
-from evalharness.engine.keys import answer_key
 from evalharness.engine.writer import Writer
 from evalharness.errors import EvalHarnessError, UnavailableError
 from evalharness.records import Failure, Request, Response, Role
@@ -77,7 +75,7 @@ class Lane:
         self.batch_size = capabilities.batch_size
         self.packs = capabilities.batch_size > 1
         self.places = capabilities.concurrency
-        self._counts_tokens = capabilities.tokens_per_minute is not None
+        self._counts_tokens = self.gate.counts_tokens
 
     @property
     def halt(self) -> Halt:
@@ -109,8 +107,14 @@ class Lane:
         except Halted as stop:
             return self._turned_away(request, digest, stop)
 
-    async def pack(self, requests: Sequence[Request], digests: Sequence[bytes]) -> list[Entry]:
-        """Ask for one pack; its answers are one transaction."""
+    async def pack(
+        self, requests: Sequence[Request], digests: Sequence[bytes], keys: Sequence[bytes | None]
+    ) -> list[Entry]:
+        """Ask for one pack; its answers are one transaction.
+
+        Args:
+            keys: under what each answer may serve other runs.
+        """
         started, attempt = time.monotonic(), 0
         found: list[Entry | None] = [None] * len(requests)
         waiting = list(range(len(requests)))
@@ -138,11 +142,6 @@ class Lane:
                         found[index] = self._turned_away(requests[index], digests[index], stop)
                     break
             entries = [entry for entry in found if entry is not None]
-            share = self.adapter.capabilities.repeatable
-            keys = [
-                answer_key(request, digest) if share else None
-                for request, digest in zip(requests, digests, strict=True)
-            ]
             await self._store(entries, keys)
             return entries
         finally:

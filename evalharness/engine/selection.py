@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 
 from evalharness import yamlfile
 from evalharness.errors import ConfigError, TaskError
-from evalharness.records import Sample
+from evalharness.records import ItemsDigest, Sample
 from evalharness.scorecard.metrics.registry import metrics_of
 from evalharness.store.packed import PackedSamples
 from evalharness.tasks.data import Dataset
@@ -54,14 +53,13 @@ class ChosenSamples:
         Raises:
             TaskError: nothing is left to test.
         """
-        hasher = hashlib.sha256()
+        items = ItemsDigest()
         for sample in self._selected():
-            data = sample.protocol_bytes()
-            hasher.update(b"%d:" % len(data))
-            hasher.update(data)
-            self.packed.add(sample, data)
-            self.planned += 1
+            item = sample.protocol_bytes()
+            items.add(item)
+            self.packed.add(sample, item)
         self.packed.flush()
+        self.planned = items.count
         self.available = self.available or self.planned
         if not self.planned:
             self._check_tags()
@@ -69,7 +67,7 @@ class ChosenSamples:
                 f"task {self._definition.task}: no sample is left after 'where' and 'limit'; "
                 f"widen them{self._cut_groups()}"
             )
-        return hasher.hexdigest()
+        return items.hexdigest()
 
     def _selected(self) -> Iterable[Sample]:
         wanted = self._wanted()

@@ -25,6 +25,7 @@ class Waiting(NamedTuple):
 
     request: Request
     digest: bytes
+    key: bytes | None
     stored: Entry | None
     answer: asyncio.Future[Entry]
 
@@ -85,7 +86,9 @@ class Window:
                 missing = [w for w in pack if w.stored is None]
                 if missing:
                     entries = await lane.pack(
-                        [w.request for w in missing], [w.digest for w in missing]
+                        [w.request for w in missing],
+                        [w.digest for w in missing],
+                        [w.key for w in missing],
                     )
                     answered += zip((w.answer for w in missing), entries, strict=True)
         self.active, self.waiters = self.waiters, 0

@@ -45,7 +45,8 @@ class Entry:
     """One line of the journal.
 
     ``latency_s``: seconds of the last try; ``attempts``: tries made, 0 where the answer was given
-    to an equal request before. ``number`` is its place in the journal, once it is read from there.
+    to an equal request before, in this run or another. ``number`` is its place in the journal, once
+    it is read from there.
     """
 
     slot: Slot
@@ -221,7 +222,7 @@ class Journal:
         return first
 
     def used(self) -> dict[Role, tuple[int, int, int]]:
-        """Role -> tries, input tokens and output tokens of all that is stored."""
+        """Role -> tries, input tokens and output tokens of all that this run asked for."""
         rows = self._db.execute(
             "SELECT role, sum(attempts), "
             "sum(CASE WHEN attempts > 0 THEN json_extract(body, '$.input_tokens') END), "
@@ -229,11 +230,6 @@ class Journal:
             "FROM responses GROUP BY role"
         )
         return {role: (tries or 0, given or 0, made or 0) for role, tries, given, made in rows}
-
-    def errored(self) -> int:
-        """How many failures are stored."""
-        query = "SELECT count(*) FROM responses WHERE status='errored'"
-        return int(self._db.execute(query).fetchone()[0])
 
     def forget_errored(self) -> int:
         """Drop the failures, so that the next run tries them again; returns how many."""

@@ -22,7 +22,8 @@ from evalharness.store.directory import RunDirectory
 from evalharness.store.journal import Entry
 
 __all__ = [
-    "SESSION_PREFIX", "Session", "add_deviations", "earlier_seconds", "merged_deviations",
+    "SESSION_PREFIX", "Session", "add_deviations", "earlier_seconds", "earlier_used",
+    "merged_deviations",
     "versions",
 ]  # fmt: skip
 
@@ -193,6 +194,15 @@ def _percentiles(latencies: array[float]) -> dict[str, float] | None:
 def _session(summary: dict[str, Any], deviations: list[str]) -> dict[str, Any]:
     kept = {name: summary[name] for name in ("started", "seconds", "asked", "replayed")}
     return {**kept, "deviations": deviations}
+
+
+def earlier_used(directory: RunDirectory) -> dict[str, dict[str, int]]:
+    """Role -> what the earlier sessions used, as the last one told."""
+    try:
+        found = directory.read_json(directory.summary).get("used", {})
+    except RunError:
+        return {}
+    return {role: dict(counts) for role, counts in found.items()}
 
 
 def earlier_seconds(directory: RunDirectory) -> float:

@@ -418,7 +418,7 @@ class Rich(FakeModel):
         self.deviations = [f"{name} deviates"]
         self.closed = 0
 
-    def extra(self, planned: Any) -> list[str]:
+    def not_planned(self, planned: Any) -> list[str]:
         return [f"extra of {planned}"]
 
     async def aclose(self) -> None:

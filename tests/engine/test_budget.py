@@ -7,7 +7,7 @@ import pytest
 import evalharness
 from evalharness.config import load_config
 from evalharness.errors import ConfigError
-from evalharness.records import Response
+from evalharness.records import Failure, Response
 from tests.support import FakeModel, item, write_suite
 
 ITEMS = [item(n) for n in range(30)]
@@ -140,3 +140,39 @@ def test_budgets_are_no_part_of_the_measurement(tmp_path):
     other, model = run(tmp_path, max_requests=1000, max_outage=None, retries=3, prices=PRICES)
     assert one.path == other.path
     assert model.asked == []
+
+
+def test_estimated_tokens_and_forgotten_failures_count_in_the_next_session(tmp_path):
+    """What the journal cannot tell, the last summary does."""
+
+    def silent(request):
+        failing = request.slot.sample in {"q000", "q001"} and broken
+        return Failure("no luck") if failing else "A" * 40
+
+    broken = True
+    first, _ = run(tmp_path, FakeModel(silent, concurrency=1), max_requests=10)
+    used = first._directory.read_json(first.path / "summary.json")["used"]["target"]
+    assert (used["requests"], used["estimated"], used["output_tokens"]) == (10, 8, 80)
+    broken = False
+    again = FakeModel(silent, concurrency=1)
+    second = evalharness.run(
+        {"target": again, "suites": [str(tmp_path / "suite_small")], "max_requests": 15},
+        out=tmp_path / "results",
+        retry_errored=True,
+    )
+    assert len(again.asked) == 5
+    used = second._directory.read_json(second.path / "summary.json")["used"]["target"]
+    assert (used["requests"], used["estimated"], used["output_tokens"]) == (15, 13, 130)
+
+
+def test_answers_of_another_run_cost_this_one_nothing(tmp_path):
+    whole, _ = run(tmp_path / "whole")
+    for _session in range(2):
+        model = FakeModel(answer, concurrency=2)
+        found = evalharness.run(
+            {"target": model, "suites": [str(tmp_path / "whole" / "suite_small")], "name": "again",
+             "max_requests": 1}, out=tmp_path / "results", reuse=whole.path,
+        )  # fmt: skip
+        assert model.asked == []
+        assert found.exit_code == 0
+    assert set(found.samples["attempts"]) == {0}

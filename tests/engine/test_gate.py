@@ -11,7 +11,7 @@ import pytest
 from evalharness.engine.gate import Gate, Limits
 from evalharness.engine.halt import Halt, Halted
 from evalharness.records import Failure, Response
-from tests.support import in_loop
+from tests.support import FakeModel, in_loop
 
 OK = Response(text="A")
 BUSY = Failure("HTTP 429", retryable=True, throttled=True)
@@ -226,6 +226,22 @@ async def test_a_rate_is_kept_and_a_place_is_not_lost_by_waiting():
         gate.saw(OK, await gate.enter(), fresh=True)
         gate.leave()
     assert asyncio.get_running_loop().time() - start > 0.15
+
+
+@in_loop
+async def test_a_limit_of_tokens_holds_for_every_role_behind_the_gate(tmp_path):
+    from evalharness.adapters.base import Capabilities
+    from evalharness.engine.drive import Means, _gates
+
+    target, judge = FakeModel(lambda r: ""), FakeModel(lambda r: "")
+    target.capabilities = Capabilities(frozenset({"generate"}), concurrency=9, endpoint="e")
+    judge.capabilities = Capabilities(
+        frozenset({"generate"}), concurrency=3, endpoint="e", tokens_per_minute=600
+    )
+    gates = _gates(Means(adapters={"target": target, "judge": judge}), Halt())
+    assert gates["target"] is gates["judge"]
+    assert gates["target"].counts_tokens
+    assert gates["target"].fewest == 3
 
 
 @in_loop

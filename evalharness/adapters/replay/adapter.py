@@ -96,7 +96,7 @@ class ReplayAdapter:
         """Look the requests up."""
         return [self._answer(request) for request in requests]
 
-    def extra(self, planned: Iterable[tuple[str, str]]) -> list[str]:
+    def not_planned(self, planned: Iterable[tuple[str, str]]) -> list[str]:
         """Which samples the file knows beyond the planned ones, as ``task/sample``, each once.
 
         Args:
