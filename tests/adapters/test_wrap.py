@@ -435,14 +435,14 @@ def test_what_is_optional_passes_through() -> None:
     wrapped = Wrapped(model, output_filter=GuardFilter(judge))
     assert isinstance(wrapped, Adapter)
     assert wrapped.deviations == ["model deviates", "output filter: guard deviates"]
-    extra = wrapped.extra
-    assert extra("p") == ["extra of p"]
+    not_planned = wrapped.not_planned
+    assert not_planned("p") == ["extra of p"]
     with pytest.raises(AttributeError):
         _ = wrapped.nonsense
     with pytest.raises(RuntimeError, match="cannot close"):
         asyncio.run(wrapped.aclose())
     assert (model.closed, judge.closed) == (1, 1)
-    assert not hasattr(Wrapped(echo(), system="x"), "extra")
+    assert not hasattr(Wrapped(echo(), system="x"), "not_planned")
 
 
 # -- configuration -------------------------------------------------------------------------------
