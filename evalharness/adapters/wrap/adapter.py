@@ -103,7 +103,7 @@ class Wrapped:
         return f"Wrapped({self._inner!r})"
 
     def __getattr__(self, name: str) -> Any:
-        """What else an adapter may have (a replay's ``extra``) is the inner one's."""
+        """What else an adapter may have (a replay's ``not_planned``) is the inner one's."""
         if name.startswith("_"):  # also before __init__ has run, as copying does
             raise AttributeError(name)
         return getattr(self._inner, name)
