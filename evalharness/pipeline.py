@@ -99,7 +99,12 @@ def prepare(
                 raise
             unavailable[role] = str(fault)
     check_prices(
-        loaded.config, {role: adapter.identity.model for role, adapter in adapters.items()}
+        loaded.config,
+        {
+            role: adapter.identity.model
+            for role, adapter in adapters.items()
+            if adapter.capabilities.endpoint is not None
+        },
     )
     return Prepared(
         loaded, make_plan(loaded, library, adapters, unavailable), adapters, unavailable

@@ -64,7 +64,15 @@ def _means(shown: dict[str, Any]) -> list[str]:
     if asked:
         lines.append(f"further requests for scoring: {', '.join(asked)}; their tokens come on top")
     budgets = [f"{name} {value:,g}" for name, value in shown["budgets"].items()]
-    return [*lines, *([f"budgets: {', '.join(budgets)}"] if budgets else [])]
+    if budgets:
+        lines.append(f"budgets: {', '.join(budgets)}")
+    allowed = shown["budgets"].get("max_requests")
+    if allowed is not None and allowed < shown["requests"]:
+        lines.append(
+            f"max_requests does not cover the {shown['requests']} requests: the run will stop "
+            "there, and resume with a higher one"
+        )
+    return lines
 
 
 def describe(prepared: Prepared) -> dict[str, Any]:

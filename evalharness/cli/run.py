@@ -24,6 +24,11 @@ if TYPE_CHECKING:
     from evalharness.api import Run
 
 
+#: The outcomes of what was not measured, and how many of their reasons are shown.
+_MISSING = ("errored", "not_run", "empty", "unparsed")
+_REASONS = 3
+
+
 def run(
     config: ConfigPath,
     out: Out = Path("results"),
@@ -76,17 +81,20 @@ def run(
 
 def _incomplete(finished: Run) -> str:
     counts: Counter[str] = Counter()
+    reasons: Counter[tuple[str, str]] = Counter()
     for card in finished.scorecard.dimensions.values():
         for task in card.tasks.values():
             counts.update(task.outcomes)
-    parts = [
-        f"{counts[name]} {name.replace('_', ' ')}"
-        for name in ("errored", "not_run", "empty", "unparsed")
-        if counts.get(name)
-    ]
+            for outcome, found in task.reasons.items():
+                if outcome in _MISSING:
+                    reasons.update({(outcome, reason): n for reason, n in found.items()})
+    parts = [f"{counts[name]} {name.replace('_', ' ')}" for name in _MISSING if counts.get(name)]
     what = ", ".join(parts) or "too few measured"
     hint = " (--retry-errored tries the errored ones again)" if counts.get("errored") else ""
     said = f"evalharness: incomplete: {what}{hint}; see 'What was not measured' in the report"
+    for (outcome, reason), count in reasons.most_common(_REASONS):
+        if reason != finished.stopped:
+            said += f"\nevalharness: {count} {outcome.replace('_', ' ')}: {reason}"
     if finished.stopped is None:
         return said
     return f"evalharness: stopped: {finished.stopped}\n{said}"

@@ -19,6 +19,8 @@ __all__ = ["Circuit"]
 _OPENS_AFTER = 5
 _FIRST_PAUSE = 1.0
 _LONGEST_PAUSE = 30.0
+#: Seconds: patience with an endpoint that never answered (a wrong port is not healed by time).
+_NEVER_ANSWERED = 60.0
 #: Refusals in a row, without any answer before, after which waiting or going on is pointless.
 _REFUSALS = 50
 
@@ -105,9 +107,16 @@ class Circuit:
             self._pause = min(2 * self._pause, _LONGEST_PAUSE)
             self._until = now + max(self._pause, retry_after)
         away = now - self._since
-        if away < self._max_outage:
+        patience = self._max_outage
+        if self._refused is not None:
+            patience = min(patience, _NEVER_ANSWERED)
+        if away < patience:
             return None
         return f"no answer for {away:.0f} s, the last try: {reason}"
+
+    def silent(self) -> None:
+        """A call was not made after all: another may go to see in its place."""
+        self._probing = False
 
     def _close(self) -> None:
         self._until, self._probing, self._pause = None, False, _FIRST_PAUSE

@@ -6,6 +6,7 @@ or an adapter raises: the first costs one sample, the second ends the run.
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Generator, Sequence
@@ -58,6 +59,8 @@ class Dialogue:
     #: Position -> failure, where a partial answer was let through.
     failed: dict[int, Failure] = field(default_factory=dict)
     _ordinals: dict[Role, int] = field(default_factory=lambda: defaultdict(int))
+    #: What the attempt took of them, once it is over.
+    _attempted: dict[Role, int] | None = None
 
     async def hold(
         self, start: Callable[[], Dialogues[Result]], *, partial: bool = False
@@ -102,6 +105,24 @@ class Dialogue:
                     place, failure = next(iter(failures.items()))
                     raise Failed(failure, requests[place].role)
             self.failed = failures
+
+    def number_by(self, places: Sequence[int] | None) -> None:
+        """Number the next requests apart for each set of generations that they are about.
+
+        Which generations there are to score may differ after a resume, and a slot must mean the
+        same request then.
+
+        Args:
+            places: the generations; None: all of them.
+        """
+        if self._attempted is None:
+            self._attempted = dict(self._ordinals)
+        base = 0
+        if places is not None:
+            told = ",".join(map(str, places)).encode()
+            base = (1 + int.from_bytes(hashlib.sha256(told).digest()[:5], "big")) << 20
+        self._ordinals = defaultdict(lambda: base)
+        self._ordinals.update({role: base + count for role, count in self._attempted.items()})
 
     def _stamped(self, request: Request) -> Request:
         ordinal = self._ordinals[request.role]

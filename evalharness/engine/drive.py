@@ -7,7 +7,8 @@ switch that stops them all.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterable, Callable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -174,27 +175,33 @@ def _limits(known: Sequence[Capabilities], max_outage: float | None) -> Limits:
 
 def _alarm(budget: Budget) -> asyncio.TimerHandle | None:
     left = budget.remaining_seconds
-    if left is None or left <= 0:
+    if left is None:
         return None
-    return asyncio.get_running_loop().call_later(left, budget.out_of_time)
+    return asyncio.get_running_loop().call_later(max(0.0, left), budget.out_of_time)
 
 
 async def _write_samples(
     executor: Executor, tasks: Sequence[tuple[PlannedTask, Scorer]], path: Path
 ) -> None:
     scores = (score for _, scorer in tasks for score in scorer.scores)
-    with SamplesWriter(path, scores) as table:
-        async for window in executor.run(tasks):
-            rows = [
-                row
-                for result in window
-                for row in rows_of(
-                    task=result.task.name,
-                    dimension=result.task.dimension,
-                    epoch=result.epoch,
-                    sample=result.sample,
-                    outcomes=result.outcomes,
-                    entries=result.entries,
-                )
-            ]
-            table.write(rows)
+    # closed before the journal is: nothing may be asked that could not be recorded any more
+    async with aclosing(executor.run(tasks)) as windows:
+        with SamplesWriter(path, scores) as table:
+            await _write_rows(windows, table)
+
+
+async def _write_rows(windows: AsyncIterable[list[SampleResult]], table: SamplesWriter) -> None:
+    async for window in windows:
+        rows = [
+            row
+            for result in window
+            for row in rows_of(
+                task=result.task.name,
+                dimension=result.task.dimension,
+                epoch=result.epoch,
+                sample=result.sample,
+                outcomes=result.outcomes,
+                entries=result.entries,
+            )
+        ]
+        table.write(rows)

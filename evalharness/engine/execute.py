@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from evalharness.engine.dialogue import Crashed, Dialogue, Failed, broken_promise
+from evalharness.engine.dialogue import Crashed, Dialogue, Failed
 from evalharness.engine.keys import entry_digest
 from evalharness.engine.known import Known
 from evalharness.engine.lanes import Lane
+from evalharness.engine.scoring import SampleScoring, failed_outcomes, same_outcomes
 from evalharness.engine.windows import Waiting, Window
 from evalharness.records import (
-    Attempt,
     Failure,
     Outcome,
     OutcomeKind,
@@ -89,7 +89,7 @@ class Executor:
 
     async def run(
         self, tasks: Sequence[tuple[PlannedTask, Scorer]]
-    ) -> AsyncIterator[list[SampleResult]]:
+    ) -> AsyncGenerator[list[SampleResult], None]:
         """Results window by window, in the plan's order whatever finished first."""
         running: deque[asyncio.Task[list[SampleResult]]] = deque()
         try:
@@ -183,7 +183,7 @@ class Executor:
     ) -> SampleResult:
         reason = task.not_run or task.unreadable(sample.language)
         if reason is not None:
-            outcomes = _same(OutcomeKind.NOT_RUN, reason, task)
+            outcomes = same_outcomes(OutcomeKind.NOT_RUN, reason, task)
             return SampleResult(task, sample, epoch, outcomes, ())
         dialogue = Dialogue(
             task.name, sample.id, epoch, lambda requests: self._ask(window, requests), self._stamp
@@ -195,37 +195,16 @@ class Executor:
                 partial=task.method == "generate",
             )
         except Failed as stop:
-            outcomes = _failed(stop.failure, task)
+            outcomes = failed_outcomes(stop.failure, task)
             return SampleResult(task, sample, epoch, outcomes, tuple(dialogue.entries))
         except Crashed as crash:
             raise crash.fault from crash
         entries, failed = tuple(dialogue.entries), dict(dialogue.failed)
-        scored = await self._score(dialogue, task, scorer, sample, made)
+        scoring = SampleScoring(dialogue, task, scorer, sample)
+        came = [at for at in range(len(failed) + len(made.responses)) if at not in failed]
+        scored = await scoring.outcomes(made, came)
         dialogue.failed = failed
         return SampleResult(task, sample, epoch, dialogue.with_failures(scored), entries)
-
-    async def _score(
-        self, dialogue: Dialogue, task: PlannedTask, scorer: Scorer, sample: Sample, made: Attempt
-    ) -> list[Outcome]:
-        """The outcomes; whatever a scorer does wrong costs this one sample, never the run."""
-        expected = 1 if made.per_choice else len(made.responses)
-        try:
-            scored = await dialogue.hold(lambda: scorer.score(sample, made))
-        except Failed as stop:
-            if expected == 1:
-                return _failed(stop.failure, task)[:1]
-            # a generation's outcome depends on it alone: only those whose judge failed are lost
-            alone = [Attempt((response,)) for response in made.responses]
-            return [(await self._score(dialogue, task, scorer, sample, one))[0] for one in alone]
-        except Crashed as crash:
-            fault = crash.fault
-            reason = f"scorer '{scorer.name}' failed: {type(fault).__name__}: {fault}"[:500]
-        else:
-            wrong = broken_promise(scored, expected, scorer.scores)
-            if wrong is None:
-                return list(scored)
-            reason = f"scorer '{scorer.name}' {wrong}"
-        return _same(OutcomeKind.ERRORED, reason, task)[:expected]
 
     async def _ask(self, window: Window, requests: Sequence[Request]) -> Sequence[Entry]:
         """One entry a request: what is known already, else what the lane gives."""
@@ -312,12 +291,3 @@ def _entry(request: Request, digest_: bytes, failure: Failure) -> Entry:
     if request.slot is None:
         raise RuntimeError("a request was asked without a slot")
     return Entry(request.slot, digest_, failure, 0.0, 0)
-
-
-def _same(kind: OutcomeKind, reason: str, task: PlannedTask) -> list[Outcome]:
-    count = 1 if task.method == "loglikelihood" else task.generations
-    return [Outcome(kind, reason=reason)] * count
-
-
-def _failed(failure: Failure, task: PlannedTask) -> list[Outcome]:
-    return _same(OutcomeKind(failure.outcome), failure.reason, task)

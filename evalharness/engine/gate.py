@@ -29,6 +29,8 @@ _CUT_SHORT = 10
 #: per cent that a healthy endpoint throttles at random: those would bring any limit down.
 _CONGESTED = 0.15
 _SHRINK = 0.7
+#: Seconds: no server makes a run wait longer, whatever it asks for.
+_LONGEST_PAUSE = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,10 +161,12 @@ class Gate:
             self._answers += 1
             self._circuit.answered()
         elif answer.retryable:
-            after = answer.retry_after or 0.0
+            after = min(answer.retry_after or 0.0, _LONGEST_PAUSE)
             given_up = self._circuit.failed(answer.reason, after, witness=witness)
         elif answer.outcome == "errored":
             given_up = self._circuit.refused(answer.reason)
+        else:
+            self._circuit.silent()
         if given_up is not None:
             whose = self._limits.whose
             self._halt.stop(f"{whose}: {given_up}; see to it and run the same command again")
@@ -172,7 +176,8 @@ class Gate:
         if isinstance(answer, Failure) and answer.throttled:
             self.throttled += 1
             self._throttled += 1
-            self._retry_after = max(self._retry_after, answer.retry_after or 0.0)
+            after = min(answer.retry_after or 0.0, _LONGEST_PAUSE)
+            self._retry_after = max(self._retry_after, after)
         elif self._slow_start and isinstance(answer, Response):
             self._grow()
         mostly = self._seen >= _CUT_SHORT and 2 * self._throttled > self._seen

@@ -99,10 +99,11 @@ class Known:
         key = self.key(request, digest)
         if key is None or request.slot is None:
             return await ask(None), True
-        while (under_way := self._asking.get(key)) is not None:
+        if (under_way := self._asking.get(key)) is not None:
             other = await asyncio.shield(under_way)
             if other is not None:
                 return await self._copy(request.slot, other), False
+            return await ask(key), True  # side by side: a failure waits for no other's tries
         number = self._writer.number(key)
         if number is not None:
             before = self._journal.at(number)

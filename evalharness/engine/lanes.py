@@ -7,11 +7,13 @@ one.
 
 from __future__ import annotations
 
+import json
 import math
 import random
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 from evalharness.adapters.base import Adapter
 from evalharness.engine.budget import Budget, tokens_wanted
@@ -27,6 +29,18 @@ __all__ = ["Lane", "Retries"]
 #: Longest wait between two tries, in seconds: of our own accord, and because a server asks for it.
 _LONGEST_WAIT = 60.0
 _LONGEST_PAUSE = 600.0
+
+_FINISHES = frozenset(("stop", "length", "content_filter"))
+_RESPONSE_FIELDS = fields(Response)
+_KINDS: dict[str, tuple[type, ...]] = {
+    "scores": (Mapping,),
+    "recorded": (Mapping,),
+    "token_logprobs": (tuple, list),
+    "embedding": (tuple, list),
+    "blocked_by": (str,),
+}
+#: The samples' table holds 32 bits.
+_MOST_TOKENS = 2**31
 
 
 @dataclass(frozen=True)
@@ -212,28 +226,67 @@ class Lane:
         if len(answers) != len(requests):
             reason = f"the adapter gave {len(answers)} answers to {len(requests)} requests"
             return [Failure(reason)] * len(requests)
-        return [_finite(answer) for answer in answers]
+        return [_checked(answer) for answer in answers]
 
 
-def _finite(answer: object) -> Response | Failure:
+def _checked(answer: object) -> Response | Failure:
     """What an adapter must give: a response or a failure, with numbers that are numbers.
 
     Anything else never reaches the journal: it is no measurement.
     """
     if isinstance(answer, Failure):
-        return answer
+        wait = answer.retry_after
+        if (
+            isinstance(answer.reason, str)
+            and answer.outcome in {"errored", "not_run"}
+            and (wait is None or (_is_number(wait) and wait >= 0))
+        ):
+            return answer
+        return Failure("the adapter gave a failure that is none")
     if not isinstance(answer, Response) or not isinstance(answer.text, str):
         return Failure(f"the adapter gave {type(answer).__name__}, which is no response")
-    numbers = [answer.loglikelihood, *(answer.token_logprobs or ()), *(answer.embedding or ())]
-    numbers += (answer.scores or {}).values()
+    wrong = _wrong_part(answer)
+    return answer if wrong is None else Failure(wrong)
+
+
+def _wrong_part(answer: Response) -> str | None:
+    """What is wrong with a response, in words; its fields may hold anything."""
+    given: dict[str, Any] = {one.name: getattr(answer, one.name) for one in _RESPONSE_FIELDS}
+    if given["finish_reason"] not in _FINISHES:
+        return "the adapter gave an unknown finish_reason"
+    for name, kinds in _KINDS.items():
+        if not (given[name] is None or isinstance(given[name], kinds)):
+            return f"the adapter gave {type(given[name]).__name__} as {name}"
+    for name in ("input_tokens", "output_tokens"):
+        count = given[name]
+        if count is not None and not (type(count) is int and 0 <= count < _MOST_TOKENS):
+            return f"the adapter gave {name} that are no count"
+    return _wrong_number(given) or _wrong_record(given["recorded"])
+
+
+def _wrong_number(given: Mapping[str, Any]) -> str | None:
+    numbers = [*(given["token_logprobs"] or ()), *(given["embedding"] or ())]
+    numbers += (given["scores"] or {}).values()
+    if given["loglikelihood"] is not None:
+        numbers.append(given["loglikelihood"])
     for number in numbers:
-        if number is None:
-            continue
         if type(number) not in {int, float}:
-            return Failure(f"the adapter gave {type(number).__name__} where a number is wanted")
+            return f"the adapter gave {type(number).__name__} where a number is wanted"
         if not math.isfinite(number):
-            return Failure("the model gave a number that is not finite")
-    return answer
+            return "the model gave a number that is not finite"
+    return None
+
+
+def _wrong_record(recorded: Any) -> str | None:
+    try:
+        json.dumps(None if recorded is None else dict(recorded), allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        return "the adapter gave a recorded verdict that is no JSON"
+    return None
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
 
 
 def _entry(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 import evalharness
@@ -91,6 +93,9 @@ def test_cost_needs_prices_and_stops_it(tmp_path):
 
 def test_a_model_without_a_price_is_refused_before_the_first_call(tmp_path):
     model = FakeModel(answer, name="other")
+    run(tmp_path / "local", model, max_cost=1, prices=PRICES)  # what has no address is free
+    model.calls.clear()
+    model.capabilities = replace(model.capabilities, endpoint="somewhere")
     with pytest.raises(ConfigError, match=r"max_cost: there is no price for other; add under"):
         run(tmp_path, model, max_cost=1, prices=PRICES)
     assert model.calls == []

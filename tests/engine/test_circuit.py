@@ -61,8 +61,27 @@ def test_the_server_may_ask_for_a_longer_pause():
     assert circuit.remaining == 20.0
 
 
+def test_an_endpoint_that_never_answered_is_given_up_sooner():
+    circuit, clock = made(max_outage=300.0)
+    fail(circuit, 5)
+    clock.now = 59.0
+    assert fail(circuit, 1) == [None]
+    clock.now = 60.0
+    assert fail(circuit, 1) == ["no answer for 60 s, the last try: HTTP 500"]
+
+
+def test_a_call_that_was_not_made_leaves_the_look_to_another():
+    circuit, clock = made()
+    fail(circuit, 5)
+    clock.now = 1.0
+    assert circuit.probe()
+    circuit.silent()
+    assert circuit.probe()
+
+
 def test_an_outage_is_given_up_after_its_time():
     circuit, clock = made(max_outage=100.0)
+    circuit.answered()
     assert fail(circuit, 20) == [None] * 20
     clock.now = 99.0
     assert fail(circuit, 1) == [None]
