@@ -247,7 +247,7 @@ class SdkAdapter(ABC):
     # -- what came back against what was asked ---------------------------------------------------
 
     def _redact(self, text: str) -> str:
-        return self._secrets.redact(text)  # which may be others than at the start: see Bedrock
+        return self._secrets.redact(text)  # looked up each time: `_open` may learn of more secrets
 
     def _shown(self, text: str) -> str:
         return shown(text, self._redact)
