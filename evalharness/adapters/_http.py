@@ -27,43 +27,49 @@ from evalharness.errors import AdapterError
 from evalharness.records import Failure
 
 __all__ = [
-    "BASE_HEADERS", "EndpointOptions", "Http", "Redact", "Reply", "endpoint_digest",
-    "error_message", "merged", "parsed", "parsed_object", "plain", "redirected", "retry_after",
-    "shown", "status_failure", "token_count",
+    "BASE_HEADERS", "LARGEST_REPLY", "LONGEST_RETRY_AFTER", "CallOptions", "EndpointOptions",
+    "Http", "Redact", "Reply", "endpoint_digest", "error_message", "merged", "no_json", "parsed",
+    "parsed_object", "plain", "redirected", "retry_after", "shown", "status_failure", "token_count",
 ]  # fmt: skip
 
 Redact: TypeAlias = Callable[[str], str]
 
 #: A larger reply is refused: no answer is that long, and memory is not the server's to fill.
 LARGEST_REPLY = 16 * 1024 * 1024
+#: Seconds.
 LONGEST_RETRY_AFTER = 300.0
-MESSAGE_LENGTH = 300
 
 #: Answers are short; a compressed one could unfold into anything.
 BASE_HEADERS = {"User-Agent": "evalharness", "Accept-Encoding": "identity"}
 
 _LARGEST_COUNT = 2**53
-#: 424: TGI's, where a generation failed.
+_MESSAGE_LENGTH = 300
+#: 424: TGI's and Bedrock's, where a generation failed.
 _RETRYABLE = frozenset((408, 409, 424, 425, 429))
 _FINAL = frozenset((501, 505))
 #: Too many requests, or no room for more at the moment (529: Anthropic's).
 _THROTTLED = frozenset((429, 503, 529))
 
 
-class EndpointOptions(Options):
-    """The options that every adapter with an address has."""
+class CallOptions(Options):
+    """How many calls are made at once, and how long each may take."""
 
-    headers: dict[str, str] = Field(
-        default={},
-        description="further headers; `env:NAME` and `Bearer env:NAME` take a value from the "
-        "environment",
-    )
     concurrency: int = Field(default=32, ge=1, le=4096, description="calls in flight")
     timeout_connect: float = Field(default=10, gt=0, description="seconds until connected")
     timeout_first_byte: float = Field(
         default=120, gt=0, description="seconds without a byte from the server"
     )
     timeout_total: float = Field(default=300, gt=0, description="seconds for the whole call")
+
+
+class EndpointOptions(CallOptions):
+    """The options of the adapters that make their own calls to an address."""
+
+    headers: dict[str, str] = Field(
+        default={},
+        description="further headers; `env:NAME` and `Bearer env:NAME` take a value from the "
+        "environment",
+    )
 
     @field_validator("headers")
     @classmethod
@@ -90,9 +96,7 @@ class Http:
         secrets: what no text that leaves may hold.
     """
 
-    def __init__(
-        self, options: EndpointOptions, headers: Mapping[str, str], secrets: Secrets
-    ) -> None:
+    def __init__(self, options: CallOptions, headers: Mapping[str, str], secrets: Secrets) -> None:
         self._options = options
         self._headers = dict(headers)
         self._secrets = secrets
@@ -200,6 +204,11 @@ def parsed_object(body: bytes) -> Mapping[str, Any] | None:
     return data if isinstance(data, dict) else None
 
 
+def no_json() -> Failure:
+    """The failure of a reply that cannot be read at all."""
+    return Failure("the server's reply is not JSON, or was cut off", retryable=True)
+
+
 def plain(body: bytes) -> str:
     """The beginning of ``body`` as text, whatever it is."""
     return body[:8192].decode("utf-8", "replace")
@@ -231,7 +240,7 @@ def shown(text: str, redact: Redact) -> str:
     """A server's words as part of a sentence: one line, short, without secrets."""
     words = redact(" ".join(text.split()))
     kept = "".join(letter for letter in words if letter.isprintable())
-    return kept if len(kept) <= MESSAGE_LENGTH else kept[: MESSAGE_LENGTH - 3] + "..."
+    return kept if len(kept) <= _MESSAGE_LENGTH else kept[: _MESSAGE_LENGTH - 3] + "..."
 
 
 def redirected(reply: Reply, redact: Redact, option: str) -> Failure | None:
@@ -245,17 +254,24 @@ def redirected(reply: Reply, redact: Redact, option: str) -> Failure | None:
     )
 
 
-def status_failure(reply: Reply, said: str) -> Failure:
-    """What a status that brings no answer means; ``said`` is the server's reason, as `shown`."""
+def status_failure(reply: Reply, said: str, *, throttled: bool = False) -> Failure:
+    """What a status that brings no answer means.
+
+    Args:
+        said: the server's reason, as `shown`.
+        throttled: the server says that it throttles, whatever the status.
+    """
     status = reply.status
-    retryable = status in _RETRYABLE or (status >= 500 and status not in _FINAL)
+    throttled = throttled or status in _THROTTLED
+    healing = status in _RETRYABLE or (status >= 500 and status not in _FINAL)
+    retryable = throttled or healing
     return Failure(
         f"the server answered HTTP {status}: {said}"
         if said
         else f"the server answered HTTP {status}",
         retryable=retryable,
         retry_after=retry_after(reply.headers) if retryable else None,
-        throttled=status in _THROTTLED,
+        throttled=throttled,
     )
 
 

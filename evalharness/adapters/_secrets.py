@@ -147,16 +147,19 @@ def resolved_headers(headers: Mapping[str, str], adapter: str) -> tuple[dict[str
     return found, secrets
 
 
-def from_environment(name: str, option: str, adapter: str) -> str:
+def from_environment(name: str, option: str, adapter: str, *, keyless: bool = False) -> str:
     """The value of the environment variable ``name``, without white space around it.
+
+    Args:
+        option: what names the variable.
+        keyless: ``option`` may be null, for an endpoint without keys.
 
     Raises:
         UnavailableError: it is not set, or empty.
         AdapterError: it holds what a header cannot carry.
     """
     value = os.environ.get(name, "").strip()
-    keyless = option == "api_key_env"
-    hint = ", or write `api_key_env: null` for an endpoint without keys" if keyless else ""
+    hint = f", or write `{option}: null` for an endpoint without keys" if keyless else ""
     if not value:
         raise UnavailableError(
             f"{adapter}: the environment variable {name} is not set, and {option} names it; set it "

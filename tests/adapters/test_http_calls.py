@@ -75,8 +75,9 @@ def test_headers_that_differ_in_case_are_one() -> None:
 
 @pytest.mark.parametrize(
     ("status", "retryable", "throttled"),
-    [(400, False, False), (404, False, False), (408, True, False), (429, True, True),
-     (500, True, False), (501, False, False), (503, True, True), (529, True, True)],
+    [(400, False, False), (404, False, False), (408, True, False), (424, True, False),
+     (429, True, True), (500, True, False), (501, False, False), (503, True, True),
+     (505, False, False), (529, True, True)],
 )  # fmt: skip
 def test_a_status_says_whether_and_how_to_ask_again(
     status: int, retryable: bool, throttled: bool
@@ -85,6 +86,11 @@ def test_a_status_says_whether_and_how_to_ask_again(
     assert (failure.retryable, failure.throttled) == (retryable, throttled)
     assert failure.retry_after == (3.0 if retryable else None)
     assert failure.reason == f"the server answered HTTP {status}"
+
+
+def test_a_server_that_says_it_throttles_is_asked_again_whatever_the_status() -> None:
+    failure = status_failure(Reply(400, {"Retry-After": "3"}, b""), "slow down", throttled=True)
+    assert (failure.retryable, failure.throttled, failure.retry_after) == (True, True, 3.0)
 
 
 @pytest.mark.parametrize(

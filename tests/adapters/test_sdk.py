@@ -126,8 +126,9 @@ def test_system_messages_go_apart_and_neighbours_of_one_role_are_joined() -> Non
 
 
 def test_a_missing_variable_is_named(keyed: Provider) -> None:
-    with pytest.raises(UnavailableError, match=r"NOT_THERE is not set, and api_key_env names it"):
+    with pytest.raises(UnavailableError, match=r"NOT_THERE is not set, and api_key_env") as caught:
         create(keyed.name, api_key_env="NOT_THERE")
+    assert "null" not in str(caught.value)  # these need a key
     with pytest.raises(UnavailableError, match=r"is not set"):
         create(keyed.name)
 
@@ -167,6 +168,14 @@ def test_an_echoed_key_never_leaves_the_adapter(provider: Provider, status: int)
     assert KEY not in said
     assert SECRET not in said
     assert said.count("[secret]") >= 2
+
+
+def test_a_deviation_holds_no_secret_that_was_learnt_on_opening(provider: Provider) -> None:
+    with serving(lambda _: provider.reply()) as server:
+        adapter = provider.make(server.url)
+        ask(adapter)
+    adapter.deviations.note(f"the server said {KEY}")
+    assert adapter.deviations[-1] == "the server said [secret]"
 
 
 # -- answers -------------------------------------------------------------------------------------
@@ -211,7 +220,7 @@ def test_a_text_that_no_json_can_carry_is_no_crash(provider: Provider) -> None:
 # -- faults --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504, 529])
+@pytest.mark.parametrize("status", [408, 424, 429, 500, 502, 503, 504, 529])
 def test_a_status_that_may_heal_is_tried_once_and_retryable(
     provider: Provider, status: int
 ) -> None:
@@ -226,7 +235,7 @@ def test_a_status_that_may_heal_is_tried_once_and_retryable(
     assert answer.throttled == (status in {429, 503, 529})
 
 
-@pytest.mark.parametrize("status", [400, 404, 413, 422])
+@pytest.mark.parametrize("status", [400, 404, 413, 422, 501, 505])
 def test_a_status_that_stays_is_final_with_the_servers_words(
     provider: Provider, status: int
 ) -> None:
@@ -298,6 +307,7 @@ def test_a_redirect_is_not_followed(keyed: Provider) -> None:
         assert other.asked == []
     assert not answer.retryable
     assert "HTTP 307" in answer.reason
+    assert "set `base_url` to the address that answers" in answer.reason
     assert KEY not in answer.reason
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from yarl import URL
 
 from evalharness.adapters._deviations import Deviations, cut_at_stop, same_model
-from evalharness.adapters._http import Http, Reply, parsed, shown
+from evalharness.adapters._http import Http, Reply, no_json, parsed_object, shown
 from evalharness.adapters._secrets import Secrets
 from evalharness.adapters.base import Capabilities
 from evalharness.adapters.openai.bodies import Bodies
@@ -29,7 +29,7 @@ from evalharness.adapters.openai.options import (
     url_of,
 )
 from evalharness.adapters.openai.probes import Once, SeedProbe
-from evalharness.adapters.openai.replies import first_choice, no_json, read_answer, read_scores
+from evalharness.adapters.openai.replies import first_choice, read_answer, read_scores
 from evalharness.errors import AdapterError
 from evalharness.records import Decoding, Failure, Request, RequestKind, Response
 
@@ -140,8 +140,8 @@ class OpenAIAdapter:
             return reply
         if reply.status != 200:
             return self._fault(reply)
-        data = parsed(reply.body)
-        return data if isinstance(data, dict) else no_json()
+        data = parsed_object(reply.body)
+        return no_json() if data is None else data
 
     def _fault(self, reply: Reply) -> Response | Failure:
         name = key_variable(self._options)

@@ -20,11 +20,8 @@ from evalharness.errors import AdapterError
 from evalharness.records import canonical_json, digest
 
 __all__ = [
-    "DEFAULT_URL", "Api", "OpenAIOptions", "headers_of", "identity_of", "key_variable",
-    "no_money_codes", "url_of",
+    "Api", "OpenAIOptions", "headers_of", "identity_of", "key_variable", "no_money_codes", "url_of",
 ]  # fmt: skip
-
-DEFAULT_URL = "https://api.openai.com/v1"
 
 Api: TypeAlias = Literal["chat", "completions", "responses", "moderations"]
 
@@ -49,7 +46,8 @@ class OpenAIOptions(EndpointOptions):
     """What may stand beside ``adapter: openai``."""
 
     base_url: str = Field(
-        default=DEFAULT_URL, description="the endpoint; what comes before /chat/completions"
+        default="https://api.openai.com/v1",
+        description="the endpoint; what comes before /chat/completions",
     )
     model: str = Field(min_length=1, description="the model's name at the endpoint")
     api: Api = Field(
@@ -156,7 +154,7 @@ def headers_of(options: OpenAIOptions) -> tuple[dict[str, str], list[str]]:
         return headers, secrets
     variable = key_variable(options)
     if variable is not None:
-        key = from_environment(variable, "api_key_env", "openai")
+        key = from_environment(variable, "api_key_env", "openai", keyless=True)
         secrets.append(key)
         headers["Authorization"] = f"Bearer {key}"
     return headers, secrets

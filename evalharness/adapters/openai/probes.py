@@ -8,12 +8,12 @@ from typing import Generic, TypeVar
 
 from evalharness.records import Decoding, Failure, Message, Request, Response
 
-__all__ = ["PROBE_TEXT", "Once", "SeedProbe"]
+__all__ = ["Once", "SeedProbe"]
 
 Found = TypeVar("Found")
 
 #: Many ways to go on, for a model that chats and for one that only continues.
-PROBE_TEXT = "Continue this text: The students"
+_TEXT = "Continue this text: The students"
 _SEED = 1_234_567
 #: Failed tries after which the probe is given up.
 _MOST_TRIES = 3
@@ -98,7 +98,7 @@ class SeedProbe:
 def _request(seed: int) -> Request:
     return Request(
         "generate",
-        messages=(Message("user", PROBE_TEXT),),
+        messages=(Message("user", _TEXT),),
         decoding=Decoding(max_tokens=24, temperature=1.0),
         seed=seed,
     )

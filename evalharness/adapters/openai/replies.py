@@ -10,15 +10,10 @@ from evalharness.adapters.openai.faults import is_filtered
 from evalharness.adapters.openai.options import Api
 from evalharness.records import Failure, Response
 
-__all__ = ["first_choice", "no_json", "read_answer", "read_scores"]
+__all__ = ["first_choice", "read_answer", "read_scores"]
 
 #: Reasons to end that mean that the server broke off half way (DeepSeek, OpenRouter, SGLang, vLLM).
 _BROKEN_OFF = frozenset(("insufficient_system_resource", "error", "abort"))
-
-
-def no_json() -> Failure:
-    """The failure of a reply that cannot be read at all."""
-    return Failure("the server's reply is not JSON, or was cut off", retryable=True)
 
 
 def read_answer(data: Mapping[str, Any], api: Api, redact: Redact) -> Response | Failure:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
-from evalharness.adapters._http import Reply, parsed_object
-from evalharness.adapters.sdk.base import KeyedOptions, SdkAdapter, count, key_of, require, turns_of
+from evalharness.adapters._http import Reply, no_json, parsed_object, token_count
+from evalharness.adapters.sdk.base import KeyedOptions, SdkAdapter, key_of, require, turns_of
 from evalharness.errors import AdapterError
 from evalharness.records import Decoding, Failure, FinishReason, Message, Request, Response
 
@@ -85,7 +85,7 @@ class AnthropicAdapter(SdkAdapter):
         secrets = [self._key, *values]
         super().__init__(options, endpoint=options.base_url, extra=extra, secrets=secrets)
         if lines:
-            self._note("headers of ANTHROPIC_CUSTOM_HEADERS are sent with each call")
+            self.deviations.note("headers of ANTHROPIC_CUSTOM_HEADERS are sent with each call")
 
     async def _open(self) -> Any:
         import anthropic
@@ -114,12 +114,12 @@ class AnthropicAdapter(SdkAdapter):
         from evalharness.adapters.sdk.http import exchange, fault_of
 
         body = self._body(request, decoding)
-        reply = await exchange(lambda: self._send(client, body), self._secrets.redact)
+        reply = await exchange(lambda: self._send(client, body), self._redact)
         if isinstance(reply, Failure):
             return reply
         if reply.status != 200:
             hint = f"set {self._options.api_key_env} to a key that it accepts"
-            return fault_of(reply, self._secrets.redact, self.NAME, hint, _refused)
+            return fault_of(reply, self._redact, self.NAME, hint, _refused)
         return self._answer(reply)
 
     async def _send(self, client: Any, body: dict[str, Any]) -> httpx2.Response:
@@ -140,7 +140,7 @@ class AnthropicAdapter(SdkAdapter):
             body["system"] = turns.system
         stops = [stop for stop in decoding.stop if stop.strip()]
         if len(stops) < len(decoding.stop):
-            self._note("a stop string of white space is not sent, as the API refuses it")
+            self.deviations.note("a stop string of white space is not sent, as the API refuses it")
         if stops:
             body["stop_sequences"] = stops
         thinking = self._options.thinking
@@ -152,20 +152,22 @@ class AnthropicAdapter(SdkAdapter):
             # the SDK has no names for these since newer models refuse them; the API has
             body["extra_body"] = self._sampling(decoding, both=False)
         elif decoding.temperature != 1.0:
-            self._note("`temperature` is not sent: the API refuses it beside `thinking`")
+            self.deviations.note("`temperature` is not sent: the API refuses it beside `thinking`")
         return body
 
     def _turn(self, turn: Message, *, last: bool) -> dict[str, str]:
         content = turn.content
         if last and turn.role == "assistant" and content != content.rstrip():
-            self._note("white space at the end of a prefill is not sent, as the API refuses it")
+            self.deviations.note(
+                "white space at the end of a prefill is not sent, as the API refuses it"
+            )
             content = content.rstrip()
         return {"role": turn.role, "content": content}
 
     def _answer(self, reply: Reply) -> Response | Failure:
         data = parsed_object(reply.body)
         if data is None:
-            return Failure("the server's reply is not JSON, or was cut off", retryable=True)
+            return no_json()
         blocks = data.get("content")
         if blocks is None and "stop_reason" in data:
             blocks = []
@@ -178,8 +180,8 @@ class AnthropicAdapter(SdkAdapter):
         return Response(
             text="".join(text for text in texts if isinstance(text, str)),
             finish_reason=_FINISH.get(str(data.get("stop_reason")), "stop"),
-            input_tokens=count(usage.get("input_tokens")),
-            output_tokens=count(usage.get("output_tokens")),
+            input_tokens=token_count(usage.get("input_tokens")),
+            output_tokens=token_count(usage.get("output_tokens")),
         )
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,18 +16,17 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 
-from evalharness.adapters._http import shown
-from evalharness.adapters._secrets import Secrets, check_address
-from evalharness.adapters.base import Capabilities, ModelIdentity, Options
-from evalharness.errors import AdapterError, MissingExtraError, UnavailableError
+from evalharness.adapters._deviations import Deviations, cut_at_stop
+from evalharness.adapters._http import CallOptions, endpoint_digest, error_message, shown
+from evalharness.adapters._secrets import Secrets, check_address, from_environment
+from evalharness.adapters.base import Capabilities, ModelIdentity
+from evalharness.errors import AdapterError, MissingExtraError
 from evalharness.records import Decoding, Failure, Message, Request, Response
 
 __all__ = ["KeyedOptions", "SdkAdapter", "SdkOptions", "Turns", "key_of", "require", "turns_of"]
 
-_LARGEST_COUNT = 2**53
 
-
-class SdkOptions(Options):
+class SdkOptions(CallOptions):
     """What every one of these adapters takes."""
 
     model: str = Field(min_length=1, description="the model's name at the provider")
@@ -38,12 +36,6 @@ class SdkOptions(Options):
     system: str | None = Field(
         default=None, description="system prompt, sent first in every request; part of the identity"
     )
-    concurrency: int = Field(default=32, ge=1, le=4096, description="calls in flight")
-    timeout_connect: float = Field(default=10, gt=0, description="seconds until connected")
-    timeout_first_byte: float = Field(
-        default=120, gt=0, description="seconds without a byte from the server"
-    )
-    timeout_total: float = Field(default=300, gt=0, description="seconds for the whole call")
     send_temperature: bool = Field(
         default=True,
         description="send the temperature; false for models that refuse it. Part of the identity",
@@ -96,18 +88,7 @@ def key_of(options: KeyedOptions, provider: str) -> str:
             f"{provider}: say which key this address gets: `api_key_env: NAME` (a variable of the "
             f"environment); {options.api_key_env} goes by itself to {own} alone"
         )
-    value = os.environ.get(options.api_key_env, "").strip()
-    if not value:
-        raise UnavailableError(
-            f"{provider}: the environment variable {options.api_key_env} is not set, and "
-            "api_key_env names it; set it to the provider's key, or name another variable"
-        )
-    if not (value.isascii() and value.isprintable()):
-        raise AdapterError(
-            f"{provider}: the environment variable {options.api_key_env} holds characters that a "
-            "header cannot carry (line breaks, or others than ASCII); set it to the key alone"
-        )
-    return value
+    return from_environment(options.api_key_env, "api_key_env", provider)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,21 +115,6 @@ def turns_of(request: Request, system: str | None) -> Turns:
         else:
             kept.append(turn)
     return Turns("\n\n".join(parts) if parts else None, tuple(kept))
-
-
-def count(value: Any) -> int | None:
-    """A number of tokens as a server gives it, or None for what is none."""
-    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _LARGEST_COUNT:
-        return value
-    return None
-
-
-def message_of(data: Mapping[str, Any]) -> str:
-    """The words of an error object in any of the usual shapes."""
-    error = data.get("error")
-    places = [error.get("message") if isinstance(error, dict) else error]
-    places += [data.get("message"), data.get("detail")]
-    return next((place for place in places if isinstance(place, str) and place), "")
 
 
 class SdkAdapter(ABC):
@@ -184,11 +150,11 @@ class SdkAdapter(ABC):
         self._fatal: str | None = None
         self._served: str | None = None
         #: What did not go as asked, each said once; the run keeps it.
-        self.deviations: list[str] = []
+        self.deviations = Deviations(self._redact)
         if not options.send_temperature:
-            self._note("`temperature` is not sent, as the configuration asks")
+            self.deviations.note("`temperature` is not sent, as the configuration asks")
             extra = {**extra, "send_temperature": False}
-        short = hashlib.sha256(endpoint.encode()).hexdigest()[:12]
+        short = endpoint_digest(endpoint)
         self.identity = ModelIdentity(
             provider=self.NAME,
             model=options.model,
@@ -259,7 +225,7 @@ class SdkAdapter(ABC):
             seconds = f"{self._base.timeout_total:g} s"
             return Failure(f"the call was not done within {seconds}", retryable=True)
         if isinstance(answer, AdapterError):
-            self._fatal = self._secrets.redact(str(answer))  # those that wait are not asked
+            self._fatal = self._redact(str(answer))  # those that wait are not asked
             raise type(answer)(self._fatal)
         if isinstance(answer, Failure):
             return answer
@@ -280,31 +246,23 @@ class SdkAdapter(ABC):
 
     # -- what came back against what was asked ---------------------------------------------------
 
-    def _note(self, text: str) -> None:
-        text = self._secrets.redact(text)
-        if text not in self.deviations:
-            self.deviations.append(text)
+    def _redact(self, text: str) -> str:
+        return self._secrets.redact(text)  # looked up each time: `_open` may learn of more secrets
 
     def _shown(self, text: str) -> str:
-        return shown(text, self._secrets.redact)
+        return shown(text, self._redact)
 
     def _cut(self, answer: Response, decoding: Decoding) -> Response:
         """The answer without secrets, and cut where a stop string was left in it."""
-        text = self._secrets.redact(answer.text)
-        found = [at for at in map(text.find, decoding.stop) if at >= 0]
-        if not found:
-            return replace(answer, text=text)
-        self._note("a stop string was left in some answers; they are cut at it")
-        filtered = answer.finish_reason == "content_filter"
-        return replace(
-            answer,
-            text=text[: min(found)],
-            finish_reason="content_filter" if filtered else "stop",
-        )
+        answer = replace(answer, text=self._redact(answer.text))
+        cut = cut_at_stop(answer, decoding.stop)
+        if cut is not answer:
+            self.deviations.note("a stop string was left in some answers; they are cut at it")
+        return cut
 
     def _no_answer(self, data: Mapping[str, Any], place: str) -> Failure:
         """A reply with status 200 that lacks what an answer stands in; another try may heal it."""
-        said = self._shown(message_of(data))
+        said = self._shown(error_message(data))
         why = f": {said}" if said else ""
         return Failure(f"the server's reply holds no answer (no `{place}`){why}", retryable=True)
 
@@ -312,7 +270,7 @@ class SdkAdapter(ABC):
         """Say once when answers come from more than one model."""
         if isinstance(name, str):
             if self._served not in (None, name):
-                self._note("the provider answered under several names of models")
+                self.deviations.note("the provider answered under several names of models")
             self._served = name
 
     # -- what is sent ----------------------------------------------------------------------------
@@ -330,9 +288,11 @@ class SdkAdapter(ABC):
         if both or not sent or decoding.temperature == 1.0:
             return {**(sent if both else {}), "top_p": decoding.top_p}
         if decoding.temperature > 0:  # of one likeliest token nothing is left to cut
-            self._note("`top_p` is not sent: these models refuse it beside a temperature")
+            self.deviations.note("`top_p` is not sent: these models refuse it beside a temperature")
         return sent
 
     def _no_seed(self, request: Request) -> None:
         if request.seed is not None:
-            self._note("`seed` is not sent: the provider has none, so sampled answers vary")
+            self.deviations.note(
+                "`seed` is not sent: the provider has none, so sampled answers vary"
+            )

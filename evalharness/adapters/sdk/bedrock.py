@@ -12,9 +12,9 @@ from typing import Any
 
 from pydantic import Field, field_validator, model_validator
 
-from evalharness.adapters._http import retry_after
+from evalharness.adapters._http import Reply, status_failure, token_count
 from evalharness.adapters._secrets import Secrets, check_address
-from evalharness.adapters.sdk.base import SdkAdapter, SdkOptions, count, require, turns_of
+from evalharness.adapters.sdk.base import SdkAdapter, SdkOptions, require, turns_of
 from evalharness.errors import AdapterError, UnavailableError
 from evalharness.records import Decoding, Failure, FinishReason, Request, Response
 
@@ -31,8 +31,6 @@ _REFUSED = frozenset(
      "IncompleteSignature", "InvalidClientTokenId", "InvalidSignatureException",
      "MissingAuthenticationToken", "NotAuthorized", "OptInRequired", "UnrecognizedClientException")
 )  # fmt: skip
-#: 424 is Bedrock's for "the model failed".
-_RETRYABLE = frozenset((408, 409, 424, 425, 429))
 
 
 class BedrockOptions(SdkOptions):
@@ -211,22 +209,15 @@ class BedrockAdapter(SdkAdapter):
         error, metadata = response.get("Error", {}), response.get("ResponseMetadata", {})
         code, status = str(error.get("Code", "")), int(metadata.get("HTTPStatusCode", 0))
         said = self._shown(f"{code}: {error.get('Message', '')}")
-        reason = f"HTTP {status}: {said}"
         if code in _REFUSED or status in {401, 403}:
             return AdapterError(
-                f"bedrock: AWS refuses the credentials, or access to the model ({reason}); see to "
-                "the credentials and their permissions, and run again: what was answered is kept"
+                f"bedrock: AWS refuses the credentials, or access to the model (HTTP {status}: "
+                f"{said}); see to the credentials and their permissions, and run again: what was "
+                "answered is kept"
             )
-        throttled = code in _THROTTLED or status in {429, 503, 529}
-        retryable = throttled or status in _RETRYABLE or status >= 500
-        headers = metadata.get("HTTPHeaders", {})
-        wait = retry_after({"Retry-After": str(headers.get("retry-after", ""))})
-        return Failure(
-            f"the server answered {reason}",
-            retryable=retryable,
-            retry_after=wait if retryable else None,
-            throttled=throttled,
-        )
+        wait = str(metadata.get("HTTPHeaders", {}).get("retry-after", ""))
+        reply = Reply(status, {"Retry-After": wait}, b"")
+        return status_failure(reply, said, throttled=code in _THROTTLED)
 
     def _answer(self, data: Mapping[str, Any]) -> Response | Failure:
         message = _object(_object(data.get("output")).get("message"))
@@ -249,8 +240,8 @@ class BedrockAdapter(SdkAdapter):
         return Response(
             text=text,
             finish_reason=finish,
-            input_tokens=count(usage.get("inputTokens")),
-            output_tokens=count(usage.get("outputTokens")),
+            input_tokens=token_count(usage.get("inputTokens")),
+            output_tokens=token_count(usage.get("outputTokens")),
             blocked_by="the Bedrock guardrail" if why == "guardrail_intervened" else None,
         )
 

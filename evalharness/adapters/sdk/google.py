@@ -10,8 +10,14 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 from pydantic import Field
 
-from evalharness.adapters._http import LONGEST_RETRY_AFTER, Reply, parsed_object
-from evalharness.adapters.sdk.base import KeyedOptions, SdkAdapter, count, key_of, require, turns_of
+from evalharness.adapters._http import (
+    LONGEST_RETRY_AFTER,
+    Reply,
+    no_json,
+    parsed_object,
+    token_count,
+)
+from evalharness.adapters.sdk.base import KeyedOptions, SdkAdapter, key_of, require, turns_of
 from evalharness.errors import AdapterError
 from evalharness.records import Decoding, Failure, FinishReason, Request, Response
 
@@ -142,14 +148,14 @@ class GoogleAdapter(SdkAdapter):
             lambda: client.sdk.aio.models.generate_content(
                 model=self._options.model, contents=contents, config=config
             ),
-            self._secrets.redact,
+            self._redact,
         )
         if isinstance(reply, Failure):
             return reply
         if reply.status == 200:
             return self._answer(reply)
         hint = f"set {self._options.api_key_env} to a key that it accepts"
-        fault = fault_of(reply, self._secrets.redact, self.NAME, hint, _refused)
+        fault = fault_of(reply, self._redact, self.NAME, hint, _refused)
         if isinstance(fault, Failure) and fault.retryable and fault.retry_after is None:
             return replace(fault, retry_after=_retry_delay(parsed_object(reply.body)))
         return fault
@@ -165,7 +171,7 @@ class GoogleAdapter(SdkAdapter):
         if decoding.stop:
             config["stop_sequences"] = list(decoding.stop[:_MOST_STOPS])
         if len(decoding.stop) > _MOST_STOPS:
-            self._note("only five stop strings are sent, the most that the API takes")
+            self.deviations.note("only five stop strings are sent, the most that the API takes")
         if request.seed is not None:
             config["seed"] = request.seed % 2**31  # the API's is a signed number of 32 bits
         if self._safety:
@@ -180,9 +186,9 @@ class GoogleAdapter(SdkAdapter):
     def _answer(self, reply: Reply) -> Response | Failure:
         data = parsed_object(reply.body)
         if data is None:
-            return Failure("the server's reply is not JSON, or was cut off", retryable=True)
+            return no_json()
         usage = _object(data.get("usageMetadata"))
-        asked = count(usage.get("promptTokenCount"))
+        asked = token_count(usage.get("promptTokenCount"))
         candidates = data.get("candidates")
         if not candidates and _object(data.get("promptFeedback")).get("blockReason"):
             return Response(finish_reason="content_filter", input_tokens=asked)
@@ -194,7 +200,9 @@ class GoogleAdapter(SdkAdapter):
             again = why in _FAILED
             return Failure(f"the model stopped without an answer ({why})", retryable=again)
         self._name_served(data.get("modelVersion"))
-        spent = [count(usage.get(name)) for name in ("candidatesTokenCount", "thoughtsTokenCount")]
+        spent = [
+            token_count(usage.get(name)) for name in ("candidatesTokenCount", "thoughtsTokenCount")
+        ]
         known = [number for number in spent if number is not None]
         return Response(
             text=text,

@@ -15,26 +15,28 @@ from typing import Any, Literal, TypeAlias
 
 import httpx2
 
-from evalharness.adapters._http import Reply, parsed_object, retry_after, shown
-from evalharness.adapters.sdk.base import SdkOptions, message_of
+from evalharness.adapters._http import (
+    LARGEST_REPLY,
+    CallOptions,
+    Redact,
+    Reply,
+    error_message,
+    parsed_object,
+    plain,
+    redirected,
+    shown,
+    status_failure,
+)
 from evalharness.errors import AdapterError
 from evalharness.records import Failure
 
-__all__ = ["Refused", "exchange", "fault_of", "http_client"]
+__all__ = ["Refused", "certificates", "exchange", "fault_of", "http_client"]
 
-#: A larger reply is refused: no answer is that long, and memory is not the server's to fill.
-LARGEST_REPLY = 16 * 1024 * 1024
-
-Redact: TypeAlias = Callable[[str], str]
 #: Why no request can succeed.
 Refused: TypeAlias = Literal["key", "money"]
 
 #: What SDKs tell about the machine that they run on, which no provider needs to answer.
 _TELLTALE = ("x-stainless-", "x-goog-api-client")
-_RETRYABLE = frozenset((408, 409, 425, 429))
-_FINAL = frozenset((501, 505))
-#: Too many requests, or no room for more at the moment.
-_THROTTLED = frozenset((429, 503, 529))
 
 
 @dataclass
@@ -55,7 +57,7 @@ class _TooLargeError(httpx2.TransportError):
 class _Transport(httpx2.AsyncBaseTransport):
     """Sends, with our timeouts and no telltale headers, and keeps what came back."""
 
-    def __init__(self, options: SdkOptions) -> None:
+    def __init__(self, options: CallOptions) -> None:
         self._options = options
         self._timeouts = {
             "connect": options.timeout_connect,
@@ -143,7 +145,7 @@ def certificates() -> ssl.SSLContext:
     return httpx2.create_ssl_context(trust_env=False)
 
 
-def http_client(options: SdkOptions) -> httpx2.AsyncClient:
+def http_client(options: CallOptions) -> httpx2.AsyncClient:
     """A client for an SDK: no proxies or keys from the environment, no redirects, no cookies kept.
 
     Close it with ``aclose``.
@@ -191,27 +193,20 @@ def fault_of(
     Returns:
         An `AdapterError` where no request can succeed.
     """
+    if (elsewhere := redirected(reply, redact, "base_url")) is not None:
+        return elsewhere
     status, data = reply.status, parsed_object(reply.body) or {}
-    if 300 <= status < 400:
-        place = shown(reply.headers.get("Location", "elsewhere"), redact)
-        return Failure(f"the server redirects to {place} (HTTP {status}), which is not followed")
-    said = shown(message_of(data) or reply.body[:8192].decode("utf-8", "replace"), redact)
+    said = shown(error_message(data) or plain(reply.body), redact)
     reason = f"HTTP {status}: {said}" if said else f"HTTP {status}"
     why = refused(data, said)
     if status == 402 or why == "money":
-        return no_money(who, reason)
+        return _no_money(who, reason)
     if status in {401, 403} or why == "key":
-        return no_key(who, reason, hint)
-    retryable = status in _RETRYABLE or (status >= 500 and status not in _FINAL)
-    return Failure(
-        f"the server answered {reason}",
-        retryable=retryable,
-        retry_after=retry_after(reply.headers) if retryable else None,
-        throttled=status in _THROTTLED,
-    )
+        return _no_key(who, reason, hint)
+    return status_failure(reply, said)
 
 
-def no_key(who: str, reason: str, hint: str) -> AdapterError:
+def _no_key(who: str, reason: str, hint: str) -> AdapterError:
     """The provider does not accept the key."""
     return AdapterError(
         f"{who}: the provider refuses the key ({reason}); {hint}, and run again: what was answered "
@@ -219,7 +214,7 @@ def no_key(who: str, reason: str, hint: str) -> AdapterError:
     )
 
 
-def no_money(who: str, reason: str) -> AdapterError:
+def _no_money(who: str, reason: str) -> AdapterError:
     """The account cannot pay."""
     return AdapterError(
         f"{who}: the account cannot pay for more ({reason}); top it up, and run again: what was "

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, model_validator
 
-from evalharness.adapters._http import parsed_object
-from evalharness.adapters.openai.replies import no_json, read_answer
+from evalharness.adapters._http import no_json, parsed_object
+from evalharness.adapters.openai.replies import read_answer
 from evalharness.adapters.sdk.base import KeyedOptions, SdkAdapter, key_of, require, turns_of
 from evalharness.errors import AdapterError
 from evalharness.records import Decoding, Failure, Request, Response
@@ -89,7 +89,7 @@ class HuggingFaceAdapter(SdkAdapter):
         extra = {} if options.provider is None else {"provider": options.provider}
         super().__init__(options, endpoint=options.base_url, extra=extra, secrets=[self._key])
         if self._routed and options.provider is None:
-            self._note("no `provider` is named: the answers may come from several")
+            self.deviations.note("no `provider` is named: the answers may come from several")
 
     async def _open(self) -> _Link:
         from huggingface_hub import AsyncInferenceClient
@@ -123,16 +123,16 @@ class HuggingFaceAdapter(SdkAdapter):
         from evalharness.adapters.sdk.http import exchange, fault_of
 
         body = self._body(request, decoding)
-        reply = await exchange(lambda: client.sdk.chat_completion(**body), self._secrets.redact)
+        reply = await exchange(lambda: client.sdk.chat_completion(**body), self._redact)
         if isinstance(reply, Failure):
             return reply
         if reply.status != 200:
             hint = f"set {self._options.api_key_env} to a token that may call inference providers"
-            return fault_of(reply, self._secrets.redact, self.NAME, hint)
+            return fault_of(reply, self._redact, self.NAME, hint)
         data = parsed_object(reply.body)
         if data is None:
             return no_json()
-        answer = read_answer(data, "chat", self._secrets.redact)
+        answer = read_answer(data, "chat", self._redact)
         if isinstance(answer, Response):
             self._name_served(data.get("model"))
         return answer
