@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -480,3 +481,104 @@ def test_a_server_cannot_make_a_run_wait_for_ever(tmp_path, monkeypatch):
     model = FakeModel(lambda r: Failure("busy", retryable=True, retry_after=86_400.0))
     start(tmp_path, model, [item(0)], retries=1, retry_seconds=1000)
     assert waits == [600.0]
+
+
+@pytest.mark.parametrize("repeatable", [False, True])
+def test_a_generation_that_heals_later_takes_no_other_ones_place(tmp_path, repeatable):
+    """What is judged after a resume is another set of generations: no slot means two requests."""
+    broken = True
+
+    def target(request: Request):
+        failed = broken and request.slot.ordinal == 1
+        return (
+            Failure("no luck") if failed else f"text {request.slot.sample} {request.slot.ordinal}"
+        )
+
+    def classify(request: Request):
+        return Response(scores={"toxicity": 0.9 if request.text.endswith("1") else 0.1})
+
+    items = [item(n) for n in range(3)]
+    classifier = FakeModel(classify, kinds=["classify"], repeatable=repeatable)
+    first = toxic(tmp_path, FakeModel(target), classifier, items)
+    assert list(first.samples["outcome"]) == ["answered", "errored", "answered"] * 3
+    broken = False
+    config = {"suites": [str(tmp_path / "suite_small")], "retries": 0, "classifier": classifier}
+    healed = evalharness.run(
+        {"target": FakeModel(target), **config}, out=tmp_path / "results", retry_errored=True
+    )
+    assert list(healed.samples["score_toxicity"]) == [0.1, 0.9, 0.1] * 3
+    whole = toxic(tmp_path / "whole", FakeModel(target), classifier, items)
+    assert (healed.path / "scorecard.json").read_bytes() == (
+        whole.path / "scorecard.json"
+    ).read_bytes()
+
+
+def test_a_budget_that_ends_within_a_samples_judging_resumes(tmp_path):
+    target = FakeModel(lambda r: f"text {r.slot.sample} {r.slot.ordinal}")
+    classifier = FakeModel(
+        lambda r: Response(scores={"toxicity": 0.1}), kinds=["classify"], repeatable=True
+    )
+    items = [item(n) for n in range(4)]
+    for allowed in (5, 8, 11, 14, 17, 20, None):
+        found = toxic(tmp_path, target, classifier, items, max_requests=allowed)
+    assert found.exit_code == 0
+    assert (len(target.asked), len(classifier.asked)) == (12, 12)
+
+
+def test_nothing_is_asked_once_nothing_can_be_written(tmp_path, monkeypatch):
+    from evalharness.store.samples import SamplesWriter
+
+    def full(self, rows):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(SamplesWriter, "write", full)
+    model = FakeModel(lambda r: "A", concurrency=8, delay=0.002)
+    with pytest.raises(OSError, match="disk full"):
+        start(tmp_path, model, [item(n) for n in range(900)])
+    (path,) = (tmp_path / "results").glob("*/responses.sqlite")
+    with closing(Journal(path)) as journal:
+        assert journal.count() == len(model.asked) < 900
+
+
+def test_a_probe_that_is_not_made_keeps_nobody_waiting(tmp_path, monkeypatch):
+    """The endpoint is away, then there, but without what is asked for."""
+    monkeypatch.setattr("evalharness.engine.circuit._FIRST_PAUSE", 0.01)
+    tries = 0
+
+    def answer(request: Request):
+        nonlocal tries
+        tries += 1
+        if tries <= 5:
+            return Failure("HTTP 503", retryable=True)
+        return Failure("it gives no such thing", outcome="not_run")
+
+    run = start(tmp_path, FakeModel(answer), [item(n) for n in range(20)], retries=3)
+    assert set(run.samples["outcome"]) == {"not_run"}
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        Response(text="A", input_tokens="3"),
+        Response(text="A", input_tokens=float("nan")),
+        Response(text="A", output_tokens=-5),
+        Response(text="A", input_tokens=2**70),
+        Response(text="A", recorded={"x": object()}),
+        Response(text="A", recorded={"x": float("nan")}),
+        Response(text="A", scores=[1]),
+        Response(text="A", scores={"x": None}),
+        Response(text="A", embedding=3),
+        Response(text="A", finish_reason="weird"),
+        Failure(None),
+        Failure("x", outcome="blocked"),
+        Failure("x", retryable=True, retry_after="5"),
+        Failure("x", retryable=True, retry_after=float("nan")),
+    ],
+)
+def test_a_malformed_answer_costs_one_sample_and_no_run(tmp_path, given):
+    def answer(request: Request):
+        return given if request.slot.sample == "q001" else "A"
+
+    run = start(tmp_path, FakeModel(answer), [item(n) for n in range(3)])
+    assert list(run.samples["outcome"]) == ["answered", "errored", "answered"]
+    assert "gave" in run.samples["reason"][1]

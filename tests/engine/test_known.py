@@ -87,7 +87,7 @@ def test_a_failure_serves_nobody_else(tmp_path):
 
     found = run(tmp_path, FakeModel(answer, concurrency=8, delay=0.001))
     assert sorted(found.samples["outcome"]) == ["answered"] * 11 + ["errored"]
-    assert len(asked) == 4
+    assert len(asked) == 2 + 4, "each of the other three with the same question asks for itself"
 
 
 def test_a_resumed_run_shares_with_what_was_recorded(tmp_path):

@@ -77,12 +77,16 @@ class Reading:
         return shown(error_message(self.data) or plain(self._body), self._redact)
 
     def missing(self, what: str, path: Path) -> Failure:
-        """The failure of a reply that has nothing at ``path``; another try may bring it."""
+        """The failure of a reply that has nothing at ``path``.
+
+        Another try may heal what is no JSON, or an error that the application reports. A reply of
+        another shape is the path's fault.
+        """
         if not self.is_json:
             return Failure("the application's reply is not JSON, or was cut off", retryable=True)
         reason = f"the application's reply holds no {what} (nothing at {path.path})"
         said = shown(error_message(self.data), self._redact)
-        return Failure(f"{reason}: {said}" if said else reason, retryable=True)
+        return Failure(f"{reason}: {said}", retryable=True) if said else Failure(reason)
 
 
 class Scores:
