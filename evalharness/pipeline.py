@@ -7,8 +7,7 @@ scoring and all that comes after it is done again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,6 +23,7 @@ from evalharness.engine.budget import Allowance, Used, check_prices
 from evalharness.engine.drive import Means, Watch, drive
 from evalharness.engine.execute import SampleResult
 from evalharness.engine.lanes import Retries
+from evalharness.engine.loop import run_to_end
 from evalharness.engine.plan import Plan, make_plan, suite_folders
 from evalharness.errors import MissingExtraError, RunCorruptError, RunError, UnavailableError
 from evalharness.records import Role
@@ -46,7 +46,7 @@ from evalharness.tasks.planned import PlannedTask
 
 __all__ = [
     "ROLES", "Observer", "Prepared", "Sources", "execute_run", "exit_code", "finish_run",
-    "load_scorecard", "means_of", "prepare", "run_to_end", "scorecard_of", "scorer_of", "session",
+    "load_scorecard", "means_of", "prepare", "scorecard_of", "scorer_of", "session",
     "tasks_of", "versions", "watching",
 ]  # fmt: skip
 
@@ -226,52 +226,6 @@ def session(directory: RunDirectory, adapters: Mapping[Role, Adapter]) -> Iterat
             close()
         raise
     close()
-
-
-def run_to_end(work: Coroutine[Any, Any, object]) -> None:
-    """Run a coroutine, in a thread of its own where a notebook's event loop is running.
-
-    Raises:
-        KeyboardInterrupt: interrupted; the work was told to stop and has stopped.
-    """
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            runner.run(work)
-        return
-    started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Task[object]]] = Future()
-
-    async def cancellable() -> None:
-        task = asyncio.ensure_future(work)
-        started.set_result((asyncio.get_running_loop(), task))
-        await task
-
-    def in_thread() -> None:
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            runner.run(cancellable())
-
-    with ThreadPoolExecutor(1, thread_name_prefix="evalharness") as thread:
-        done = thread.submit(in_thread)
-        try:
-            done.result()
-        except KeyboardInterrupt:
-            if not done.done():
-                loop, task = started.result()
-                with suppress(RuntimeError):  # it has ended by itself just now
-                    loop.call_soon_threadsafe(task.cancel)
-                wait([done])
-            raise
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """uvloop where there is one (not on Windows): a third of the engine's cost less."""
-    try:
-        import uvloop
-    except ImportError:
-        return None
-    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
-    return factory
 
 
 async def _execute(

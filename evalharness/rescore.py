@@ -20,6 +20,7 @@ from evalharness.adapters import registry as adapter_registry
 from evalharness.adapters.base import Adapter
 from evalharness.config import Loaded, RunConfig, TaskEntry, load_config
 from evalharness.engine.drive import drive
+from evalharness.engine.loop import run_to_end
 from evalharness.engine.plan import measurement_of, scoring_parts
 from evalharness.errors import AdapterError, ConfigError, DataError, MissingExtraError
 from evalharness.records import Role, digest
@@ -193,7 +194,7 @@ def _score(
 
     try:
         with pipeline.session(target, change.adapters) as counted:
-            pipeline.run_to_end(score(counted))
+            run_to_end(score(counted))
         journal.seal()
     finally:
         journal.close()

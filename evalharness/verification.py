@@ -20,6 +20,7 @@ import numpy as np
 
 from evalharness import pipeline
 from evalharness.engine.drive import drive
+from evalharness.engine.loop import run_to_end
 from evalharness.engine.plan import measurement_of
 from evalharness.errors import EvalHarnessError
 from evalharness.records import ItemsDigest, Role
@@ -192,7 +193,7 @@ def _rows(
     identities: dict[Role, Any] = run["models"]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "samples.parquet"
-        pipeline.run_to_end(
+        run_to_end(
             drive(
                 journal,
                 [(task, pipeline.scorer_of(task)) for task in tasks],
