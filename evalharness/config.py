@@ -169,6 +169,9 @@ def load_config(source: Mapping[str, Any] | str | Path, overrides: Sequence[str]
         base_dir = Path.cwd() if bundled else path.resolve().parent
     for override in overrides:
         _apply(file.data, override)
+        key = override.partition("=")[0]
+        parts = tuple(int(part) if part.isdecimal() else part for part in key.split("."))
+        file.given[parts] = f"--set {override}"
     if isinstance(file.data, dict) and isinstance(file.data.get("prices"), str):
         # the table itself goes into the record: a file may change
         table = yamlfile.read(base_dir / Path(file.data["prices"]).expanduser(), ConfigError)

@@ -31,14 +31,21 @@ _MOST_FIELDS = 100_000
 
 @dataclass(frozen=True)
 class YamlFile:
-    """A YAML document's data, and the line (from 1) on which each field starts."""
+    """A YAML document's data, and the line (from 1) on which each field starts.
+
+    ``given`` holds the fields that were set otherwise, and how (``--set limit=5``).
+    """
 
     path: Path | None
     data: Any
     lines: Mapping[tuple[str | int, ...], int] = field(default_factory=dict)
+    given: dict[tuple[str | int, ...], str] = field(default_factory=dict)
 
     def where(self, field_path: tuple[str | int, ...]) -> str:
-        """``file:line``, for the field or the nearest parent that has a line."""
+        """``file:line``, for the field or the nearest parent that has a line; or how it was set."""
+        for end in range(len(field_path), 0, -1):
+            if (how := self.given.get(field_path[:end])) is not None:
+                return how
         name = "configuration" if self.path is None else str(self.path)
         for end in range(len(field_path), -1, -1):
             if (line := self.lines.get(field_path[:end])) is not None:

@@ -184,3 +184,18 @@ def test_a_configuration_cannot_be_changed_after_loading():
 def test_every_field_that_defines_the_measurement_has_a_default_or_is_the_target():
     required = {name for name, field in RunConfig.model_fields.items() if field.is_required()}
     assert required == {"target"}
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("max_request=3", "--set max_request=3: max_request: there is no such field"),
+        ("max_requests=-5", "--set max_requests=-5: max_requests: "),
+        ("tasks.0.limit=0", "--set tasks.0.limit=0: tasks.0.limit: "),
+    ],
+)
+def test_a_fault_of_an_override_is_not_blamed_on_the_file(tmp_path, override, said):
+    (tmp_path / "run.yaml").write_text("target: demo\ntasks: [a]\n")
+    with pytest.raises(ConfigError) as caught:
+        load_config(tmp_path / "run.yaml", [override])
+    assert str(caught.value).startswith(said)
