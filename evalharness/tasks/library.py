@@ -108,6 +108,11 @@ class Library:
             return self.suites[name]
         except KeyError:
             hint = yamlfile.did_you_mean(name, self.suites)
+            if (bundled("configs") / f"{name}.yaml").is_file():
+                hint = (
+                    f"; '{name}' is a whole configuration: evalharness run {name}, or name its "
+                    "tasks under 'tasks'"
+                )
             raise ConfigError(
                 f"{where}: there is no suite '{name}'{hint} (a folder starts with './' or '/')"
             ) from None

@@ -158,3 +158,8 @@ def test_the_example_in_the_documentation_loads_and_renders(tmp_path):
     assert second.messages[0].content == "问题：末班船几点开？\n答案："
     assert (first.answer, second.answer) == (0, 2)
     assert (first.tags["season"], second.tags["season"]) == ("winter", "summer")
+
+
+def test_a_configuration_named_as_a_suite_is_told_apart():
+    with pytest.raises(ConfigError, match="'quickstart' is a whole configuration: evalharness run"):
+        Library.load([]).suite("quickstart", "suites")
