@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import aiohttp
 from pydantic import Field, field_validator
@@ -24,15 +24,17 @@ from yarl import URL
 from evalharness.adapters._secrets import Secrets, check_headers
 from evalharness.adapters.base import Options
 from evalharness.errors import AdapterError
-from evalharness.records import Failure
+from evalharness.records import Failure, canonical_json
 
 __all__ = [
     "BASE_HEADERS", "LARGEST_REPLY", "LONGEST_RETRY_AFTER", "CallOptions", "EndpointOptions",
     "Http", "Redact", "Reply", "endpoint_digest", "error_message", "merged", "no_json", "parsed",
-    "parsed_object", "plain", "redirected", "retry_after", "shown", "status_failure", "token_count",
+    "parsed_object", "plain", "redirected", "retry_after", "sendable", "shown", "status_failure",
+    "token_count",
 ]  # fmt: skip
 
 Redact: TypeAlias = Callable[[str], str]
+Content = TypeVar("Content")
 
 #: A larger reply is refused: no answer is that long, and memory is not the server's to fill.
 LARGEST_REPLY = 16 * 1024 * 1024
@@ -188,6 +190,19 @@ def merged(headers: Mapping[str, str], more: Mapping[str, str]) -> dict[str, str
 def endpoint_digest(url: str) -> str:
     """12 hexadecimal digits that stand for an address, which may not stand in a file itself."""
     return hashlib.sha256(url.encode()).hexdigest()[:12]
+
+
+def sendable(value: Content) -> Content:
+    """A value of a configuration that goes into a body.
+
+    Raises:
+        ValueError: it is no JSON.
+    """
+    try:
+        canonical_json(value)
+    except Exception:  # noqa: BLE001 - rfc8785 has several errors for what is no JSON
+        raise ValueError("this cannot be sent as JSON") from None
+    return value
 
 
 def parsed(body: bytes) -> Any:

@@ -90,11 +90,10 @@ class Budget:
         Raises:
             Halted: they would be too many, or the run was stopped; they are not counted then.
         """
+        limit = self.allowance.max_requests
+        if limit is not None and self._requests + requests > limit:
+            self.halt.stop(_reached("max_requests", limit))
         self.halt.check()
-        if self.allowance.max_requests is not None:
-            if self._requests + requests > self.allowance.max_requests:
-                self.halt.stop(_reached("max_requests", self.allowance.max_requests))
-            self.halt.check()
         self._requests += requests
         self._of(role).requests += requests
 

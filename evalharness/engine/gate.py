@@ -29,8 +29,6 @@ _CUT_SHORT = 10
 #: per cent that a healthy endpoint throttles at random: those would bring any limit down.
 _CONGESTED = 0.15
 _SHRINK = 0.7
-#: Seconds: no server makes a run wait longer, whatever it asks for.
-_LONGEST_PAUSE = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +159,7 @@ class Gate:
             self._answers += 1
             self._circuit.answered()
         elif answer.retryable:
-            after = min(answer.retry_after or 0.0, _LONGEST_PAUSE)
+            after = answer.retry_after or 0.0
             given_up = self._circuit.failed(answer.reason, after, witness=witness)
         elif answer.outcome == "errored":
             given_up = self._circuit.refused(answer.reason)
@@ -176,8 +174,7 @@ class Gate:
         if isinstance(answer, Failure) and answer.throttled:
             self.throttled += 1
             self._throttled += 1
-            after = min(answer.retry_after or 0.0, _LONGEST_PAUSE)
-            self._retry_after = max(self._retry_after, after)
+            self._retry_after = max(self._retry_after, answer.retry_after or 0.0)
         elif self._slow_start and isinstance(answer, Response):
             self._grow()
         mostly = self._seen >= _CUT_SHORT and 2 * self._throttled > self._seen

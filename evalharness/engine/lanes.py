@@ -12,7 +12,7 @@ import math
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from evalharness.adapters.base import Adapter
@@ -63,7 +63,7 @@ class Retries:
             return None
         asked = max(failure.retry_after or 0.0 for failure in failures)
         backoff = min(_LONGEST_WAIT, 0.5 * 2 ** (attempt - 1)) * self.jitter.uniform(0.5, 1.5)
-        wait = min(_LONGEST_PAUSE, max(asked, backoff))
+        wait = max(asked, backoff)
         return wait if since_first + wait <= self.seconds else None
 
 
@@ -241,7 +241,9 @@ def _checked(answer: object) -> Response | Failure:
             and answer.outcome in {"errored", "not_run"}
             and (wait is None or (_is_number(wait) and wait >= 0))
         ):
-            return answer
+            # capped here, for the retries and the gate alike
+            long = wait is not None and wait > _LONGEST_PAUSE
+            return replace(answer, retry_after=_LONGEST_PAUSE) if long else answer
         return Failure("the adapter gave a failure that is none")
     if not isinstance(answer, Response) or not isinstance(answer.text, str):
         return Failure(f"the adapter gave {type(answer).__name__}, which is no response")

@@ -7,12 +7,12 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from evalharness.adapters._http import EndpointOptions, endpoint_digest
+from evalharness.adapters._http import EndpointOptions, endpoint_digest, sendable
 from evalharness.adapters._secrets import check_address
 from evalharness.adapters.base import ModelIdentity
 from evalharness.adapters.http.replies import check_path
 from evalharness.adapters.http.templates import Template
-from evalharness.records import canonical_json, digest
+from evalharness.records import digest
 
 __all__ = ["Blocked", "HttpOptions", "SendAs", "identity_of", "template_of"]
 
@@ -92,11 +92,7 @@ class HttpOptions(EndpointOptions):
     @field_validator("request")
     @classmethod
     def _is_json(cls, value: Any) -> Any:
-        try:
-            canonical_json(value)
-        except Exception:  # noqa: BLE001 - rfc8785 has several errors for what is no JSON
-            raise ValueError("this cannot be sent as JSON") from None
-        return value
+        return sendable(value)
 
     @model_validator(mode="after")
     def _fit_together(self) -> HttpOptions:

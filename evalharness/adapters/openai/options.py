@@ -8,7 +8,13 @@ from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import Field, field_validator, model_validator
 
-from evalharness.adapters._http import BASE_HEADERS, EndpointOptions, endpoint_digest, merged
+from evalharness.adapters._http import (
+    BASE_HEADERS,
+    EndpointOptions,
+    endpoint_digest,
+    merged,
+    sendable,
+)
 from evalharness.adapters._secrets import (
     check_address,
     from_environment,
@@ -17,7 +23,7 @@ from evalharness.adapters._secrets import (
 )
 from evalharness.adapters.base import ModelIdentity
 from evalharness.errors import AdapterError
-from evalharness.records import canonical_json, digest
+from evalharness.records import digest
 
 __all__ = [
     "Api", "OpenAIOptions", "headers_of", "identity_of", "key_variable", "no_money_codes", "url_of",
@@ -108,11 +114,7 @@ class OpenAIOptions(EndpointOptions):
                 f"'{name}' is set by the adapter from the task and its options"
                 + (hint if _OWN_FIELDS[name] else "")
             )
-        try:
-            canonical_json(value)
-        except Exception:  # noqa: BLE001 - rfc8785 has several errors for what is no JSON
-            raise ValueError("this cannot be sent as JSON") from None
-        return value
+        return sendable(value)
 
     @model_validator(mode="after")
     def _fits_the_api(self) -> OpenAIOptions:
