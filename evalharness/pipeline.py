@@ -20,7 +20,7 @@ from evalharness.adapters import registry as adapter_registry
 from evalharness.adapters.base import Adapter
 from evalharness.config import Loaded, RunConfig
 from evalharness.engine.budget import Allowance, Used, check_prices
-from evalharness.engine.drive import Means, Watch, drive
+from evalharness.engine.drive import Driven, Means, Watch, drive
 from evalharness.engine.execute import SampleResult
 from evalharness.engine.lanes import Retries
 from evalharness.engine.loop import run_to_end
@@ -47,7 +47,7 @@ from evalharness.tasks.planned import PlannedTask
 __all__ = [
     "ROLES", "Observer", "Prepared", "Sources", "execute_run", "exit_code", "finish_run",
     "load_scorecard", "means_of", "prepare", "scorecard_of", "scorer_of", "session",
-    "tasks_of", "versions", "watching",
+    "tasks_of", "watching",
 ]  # fmt: skip
 
 ROLES: tuple[Role, ...] = ("target", "judge", "classifier")
@@ -237,7 +237,7 @@ async def _execute(
     observer: Observer | None,
 ) -> None:
     try:
-        driven = await drive(
+        await drive(
             journal,
             [(task, scorer_of(task)) for task in prepared.plan.tasks],
             directory.samples,
@@ -250,13 +250,16 @@ async def _execute(
         if observer is not None:
             observer.stage("stopping")
         raise
-    counted.ended(driven.stopped, driven.to_json())
 
 
 def watching(counted: Session, observer: Observer | None = None) -> Watch:
     """Tell the session's counter, and whoever looks on."""
+
+    def ended(driven: Driven) -> None:
+        counted.ended(driven.stopped, driven.to_json())
+
     if observer is None:
-        return Watch(on_response=counted.asked, on_replayed=counted.replayed)
+        return Watch(on_response=counted.asked, on_replayed=counted.replayed, on_end=ended)
 
     def both(count: Callable[[Entry], None]) -> Callable[[Entry], None]:
         def on_entry(entry: Entry) -> None:
@@ -265,7 +268,7 @@ def watching(counted: Session, observer: Observer | None = None) -> Watch:
 
         return on_entry
 
-    return Watch(observer.result, both(counted.asked), both(counted.replayed))
+    return Watch(observer.result, both(counted.asked), both(counted.replayed), ended)
 
 
 def _used(directory: RunDirectory, journal: Journal) -> dict[Role, Used]:
@@ -322,10 +325,10 @@ def _planned_deviations(prepared: Prepared, journal: Journal) -> list[str]:
     return found
 
 
-def scorecard_of(directory: RunDirectory, samples: Path | None = None) -> Scorecard:
+def scorecard_of(directory: RunDirectory) -> Scorecard:
     """Aggregate a run's samples into a scorecard (written nowhere)."""
     run = directory.read_json(directory.run_json)
-    path = samples or directory.samples
+    path = directory.samples
     if not path.is_file():
         raise RunError(
             f"{directory.path}: the run was not finished (no {path.name}); run its config again"

@@ -27,7 +27,7 @@ from evalharness.records import Role, digest
 from evalharness.scorecard.model import Scorecard
 from evalharness.store.directory import RunDirectory
 from evalharness.store.journal import Journal
-from evalharness.store.summary import SESSION_PREFIX, Session
+from evalharness.store.summary import SESSION_PREFIX, versions
 from evalharness.tasks.planned import PlannedTask
 
 __all__ = ["rescore"]
@@ -180,21 +180,19 @@ def _score(
     config = change.config.model_copy(update=dict.fromkeys(_BUDGETS))
     means = pipeline.means_of(config, change.adapters, target, journal)
 
-    async def score(counted: Session) -> None:
-        driven = await drive(
-            journal,
-            [(task, pipeline.scorer_of(task)) for task in change.tasks],
-            target.samples,
-            seed=run["seed"],
-            identities=change.identities,
-            means=means,
-            watch=pipeline.watching(counted),
-        )
-        counted.ended(driven.stopped, driven.to_json())
-
     try:
         with pipeline.session(target, change.adapters) as counted:
-            run_to_end(score(counted))
+            run_to_end(
+                drive(
+                    journal,
+                    [(task, pipeline.scorer_of(task)) for task in change.tasks],
+                    target.samples,
+                    seed=run["seed"],
+                    identities=change.identities,
+                    means=means,
+                    watch=pipeline.watching(counted),
+                )
+            )
         journal.seal()
     finally:
         journal.close()
@@ -262,7 +260,7 @@ def _run_json(
         "unavailable": dict(change.unavailable),
         "tasks": {task.name: task.to_json() for task in change.tasks},
         "protocols": {task.name: task.protocol_id for task in change.tasks},
-        "versions": pipeline.versions(),
+        "versions": versions(),
         "deviations": [
             text
             for text in run["deviations"]

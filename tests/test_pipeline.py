@@ -577,7 +577,7 @@ def test_only_what_a_changed_scorer_asked_is_asked_again(tmp_path, monkeypatch):
 
 def test_a_rescoring_says_what_it_was_made_with(toxic, monkeypatch):
     run, _ = toxic
-    monkeypatch.setattr(pipeline, "versions", lambda: {"evalharness": "later"})
+    monkeypatch.setattr("evalharness.rescore.versions", lambda: {"evalharness": "later"})
     directory, _ = rescore(RunDirectory(run.path), [LEXICON])
     info = json.loads(directory.run_json.read_text())
     assert info["versions"] == {"evalharness": "later"}

@@ -56,11 +56,15 @@ class Means:
 
 @dataclass(frozen=True)
 class Watch:
-    """Who is told: of every sample, of every answer on disk, of every one that was there before."""
+    """Who is told: of every sample, of every answer on disk, of every one that was there before.
+
+    ``on_end`` is told how it went, however it ended.
+    """
 
     on_result: Callable[[SampleResult], None] | None = None
     on_response: Callable[[Entry], None] | None = None
     on_replayed: Callable[[Entry], None] | None = None
+    on_end: Callable[[Driven], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -100,7 +104,7 @@ async def drive(
     identities: Mapping[Role, Mapping[str, Any]],
     means: Means | None = None,
     watch: Watch | None = None,
-) -> Driven:
+) -> None:
     """Ask what is missing, score everything, write samples.parquet.
 
     Raises:
@@ -138,6 +142,11 @@ async def drive(
         for adapter in means.adapters.values():
             if (close := getattr(adapter, "aclose", None)) is not None:
                 await close()
+        if watch.on_end is not None:
+            watch.on_end(_driven(halt, budget, gates))
+
+
+def _driven(halt: Halt, budget: Budget, gates: Mapping[Role, Gate]) -> Driven:
     return Driven(
         stopped=halt.reason if halt.turned_away else None,
         used=budget.used,

@@ -235,9 +235,8 @@ class Executor:
         if stored is not None:
             return stored
         if lane is None:
-            return _entry(
-                request, digest_, Failure(f"the run has no {request.role}", outcome="not_run")
-            )
+            missing = Failure(f"the run has no {request.role}", outcome="not_run")
+            return Entry.of(request, digest_, missing)
         entry, was_asked = await self._known.once(
             request, digest_, lambda key: lane.single(request, digest_, key)
         )
@@ -285,9 +284,3 @@ async def _all_or_none(tasks: Sequence[asyncio.Task[Entry]]) -> list[Entry]:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         raise
-
-
-def _entry(request: Request, digest_: bytes, failure: Failure) -> Entry:
-    if request.slot is None:
-        raise RuntimeError("a request was asked without a slot")
-    return Entry(request.slot, digest_, failure, 0.0, 0)

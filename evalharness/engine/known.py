@@ -9,7 +9,7 @@ from dataclasses import replace
 from evalharness.engine.keys import answer_key
 from evalharness.engine.writer import Writer
 from evalharness.errors import RunConflictError
-from evalharness.records import Request, Response, Role, Slot
+from evalharness.records import Request, Response, Role
 from evalharness.store.cache import ResponseCache
 from evalharness.store.journal import Entry, Journal
 
@@ -78,7 +78,7 @@ class Known:
             key = self.key(request, digest)
             answer = None if key is None else self._cache.get(key)
             if answer is not None:
-                return await self._take(Entry(request.slot, digest, answer, 0.0, 0), key)
+                return await self._take(Entry.of(request, digest, answer), key)
         return None
 
     async def once(
@@ -97,18 +97,18 @@ class Known:
             failure serves nobody else: each request has its own tries.
         """
         key = self.key(request, digest)
-        if key is None or request.slot is None:
+        if key is None:
             return await ask(None), True
         if (under_way := self._asking.get(key)) is not None:
             other = await asyncio.shield(under_way)
             if other is not None:
-                return await self._copy(request.slot, other), False
+                return await self._copy(request, other), False
             return await ask(key), True  # side by side: a failure waits for no other's tries
         number = self._writer.number(key)
         if number is not None:
             before = self._journal.at(number)
             if before is not None and before.digest == digest and before.status == "ok":
-                return await self._copy(request.slot, before), False
+                return await self._copy(request, before), False
         asking: asyncio.Future[Entry | None] = asyncio.get_running_loop().create_future()
         self._asking[key] = asking
         answered = None
@@ -124,8 +124,8 @@ class Known:
         """Under what the answer may serve other requests; None: it may not."""
         return answer_key(request, digest) if request.role in self._repeatable else None
 
-    async def _copy(self, slot: Slot, entry: Entry) -> Entry:
-        return await self._take(Entry(slot, entry.digest, entry.answer, 0.0, 0), None)
+    async def _copy(self, request: Request, entry: Entry) -> Entry:
+        return await self._take(Entry.of(request, entry.digest, entry.answer), None)
 
     async def _take(self, entry: Entry, key: bytes | None) -> Entry:
         await self._writer.commit([entry], [key])

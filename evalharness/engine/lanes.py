@@ -163,7 +163,7 @@ class Lane:
 
     def _turned_away(self, request: Request, digest: bytes, stop: Halted) -> Entry:
         self.halt.turned_away += 1
-        return _entry(request, digest, Failure(str(stop), outcome="not_run"), 0.0, 0)
+        return Entry.of(request, digest, Failure(str(stop), outcome="not_run"))
 
     async def _store(self, entries: Sequence[Entry], keys: Sequence[bytes | None]) -> None:
         # what cannot be tried is no record of the model: it is found out again on resume
@@ -194,7 +194,7 @@ class Lane:
                 made = (answer.input_tokens or 0) + (answer.output_tokens or 0)
                 more = made - tokens_wanted(request) if made else 0
             self.gate.saw(answer, since, fresh=attempt == 1, tokens=more)
-            entries.append(_entry(request, digest, answer, latency, attempt))
+            entries.append(Entry.of(request, digest, answer, latency, attempt))
         return entries
 
     async def _respond(self, requests: Sequence[Request]) -> Sequence[Response | Failure]:
@@ -289,14 +289,6 @@ def _wrong_record(recorded: Any) -> str | None:
 
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and math.isfinite(value)
-
-
-def _entry(
-    request: Request, digest: bytes, answer: Response | Failure, latency: float, attempts: int
-) -> Entry:
-    if request.slot is None:
-        raise RuntimeError("a request reached its lane without a slot")
-    return Entry(request.slot, digest, answer, latency, attempts)
 
 
 def _retryable(entries: Sequence[Entry]) -> list[Failure]:

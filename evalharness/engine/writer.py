@@ -115,6 +115,8 @@ class Writer:
 
     async def close(self) -> None:
         """Finish what is under way."""
-        if self._running is not None:
-            await self._running
-        self._thread.shutdown(wait=True)
+        try:
+            if self._running is not None:
+                await asyncio.shield(self._running)
+        finally:
+            self._thread.shutdown(wait=True)

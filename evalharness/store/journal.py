@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from evalharness.errors import RunCorruptError, RunError
-from evalharness.records import Failure, Response, Role, Sample, Slot
+from evalharness.records import Failure, Request, Response, Role, Sample, Slot
 from evalharness.store.packed import BLOCK, PackedSamples, unpacked
 
 __all__ = ["Entry", "Journal"]
@@ -55,6 +55,20 @@ class Entry:
     latency_s: float
     attempts: int
     number: int | None = field(default=None, compare=False)
+
+    @classmethod
+    def of(
+        cls,
+        request: Request,
+        digest: bytes,
+        answer: Response | Failure,
+        latency_s: float = 0.0,
+        attempts: int = 0,
+    ) -> Entry:
+        """What came of a request; by default one that was not made."""
+        if request.slot is None:
+            raise RuntimeError("a request was asked without a slot")
+        return cls(request.slot, digest, answer, latency_s, attempts)
 
     @property
     def status(self) -> Literal["ok", "errored"]:

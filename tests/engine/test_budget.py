@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
 
 import evalharness
 from evalharness.config import load_config
-from evalharness.errors import ConfigError
+from evalharness.errors import AdapterError, ConfigError
 from evalharness.records import Failure, Response
 from tests.support import FakeModel, item, write_suite
 
@@ -181,3 +182,25 @@ def test_answers_of_another_run_cost_this_one_nothing(tmp_path):
         assert model.asked == []
         assert found.exit_code == 0
     assert set(found.samples["attempts"]) == {0}
+
+
+def test_a_session_that_ends_in_a_fault_still_counts(tmp_path):
+    """Neither its own use is forgotten, nor that of the sessions before it."""
+
+    class Breaking(FakeModel):
+        async def respond(self, requests):
+            if len(self.calls) == 4:
+                raise AdapterError("the key is refused")
+            return await super().respond(requests)
+
+    for session in (1, 2):
+        with pytest.raises(AdapterError):
+            run(tmp_path, Breaking(lambda r: "A" * 40, concurrency=1), max_requests=29)
+        (path,) = (tmp_path / "results").glob("run-*")
+        used = json.loads((path / "summary.json").read_text())["used"]["target"]
+        assert (used["estimated"], used["output_tokens"]) == (4 * session, 40 * session)
+        assert used["requests"] >= 5 * session, "the refused ones were tries as well"
+    model = FakeModel(lambda r: "A" * 40, concurrency=1)
+    found, _ = run(tmp_path, model, max_requests=29)
+    assert len(model.asked) == 29 - used["requests"]
+    assert found.exit_code == 3
