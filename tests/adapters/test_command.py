@@ -41,7 +41,7 @@ def ask(adapter: Adapter, *requests: Request) -> list[Response | Failure]:
         try:
             return list(await adapter.respond(requests or (ASK,)))
         finally:
-            await adapter.aclose()  # type: ignore[attr-defined]
+            await adapter.aclose()  # type: ignore[attr-defined] # optional in the protocol
 
     return asyncio.run(respond())
 

@@ -207,7 +207,7 @@ def test_a_classifiers_score_blocks_from_the_threshold_on(score: float, expected
         (Response(scores={"b": 1.0, "a": 0.0}), "gave no score 'toxicity'; it gave: a, b"),
         (Response("toxic"), "it gave: none"),
         (Response(scores={"toxicity": float("nan")}), r"not in \[0, 1\]"),
-        (Response(scores={"toxicity": "1"}), r"not in \[0, 1\]"),  # type: ignore[dict-item]
+        (Response(scores={"toxicity": "1"}), r"not in \[0, 1\]"),  # type: ignore[dict-item] # wrong on purpose
         (None, "the classifier gave no response"),
     ],
 )
