@@ -118,7 +118,7 @@ def test_time_stops_it_also_while_all_wait(tmp_path):
 
 
 def test_a_judge_or_classifier_counts_too(tmp_path):
-    from tests.engine.test_execute import GENERATE
+    from tests.engine.driving import GENERATE
 
     write_suite(tmp_path, [item(n) for n in range(4)], task=GENERATE)
     target = FakeModel(lambda r: Response(text=f"text {r.slot.sample} {r.slot.ordinal}"))

@@ -13,7 +13,7 @@ from evalharness.engine.keys import answer_key, entry_digest
 from evalharness.errors import RunError
 from evalharness.records import Decoding, Failure, Message, Request, Response, Slot
 from evalharness.store.cache import ResponseCache
-from tests.engine.test_execute import GENERATE
+from tests.engine.driving import GENERATE
 from tests.support import TASK, item, write_suite
 from tests.support import FakeModel as Model
 
