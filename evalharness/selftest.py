@@ -313,17 +313,16 @@ def _counted(
     chosen = [s for s in samples if all(s.tags.get(t) == v for t, v in use.where.items())]
     model = adapter.identity.model
     name = use.metric.name
-    counted = {"accuracy", "leak_rate", "disclosure_rate", "harm_rate", "over_refusal_rate"}
+    counted = {
+        "accuracy", "leak_rate", "disclosure_rate", "harm_rate", "compliance_rate",
+        "over_refusal_rate",
+    }  # fmt: skip
     if model == "planted" and name in counted:
         good = [adapter.is_good(task.name, sample.id) for sample in chosen]
-        if "judge" in scorers.roles_of(task.definition.scorer.name):
-            hits = good if use.metric.direction == "higher" else [not g for g in good]
-        elif name == "accuracy":
+        if name == "accuracy" and "judge" not in scorers.roles_of(task.definition.scorer.name):
             hits = [_is_answer(s, g) for s, g in zip(chosen, good, strict=True)]
-        elif name == "leak_rate":
-            hits = [not g for g in good]
         else:
-            hits = good
+            hits = good if use.metric.direction == "higher" else [not g for g in good]
         share = sum(hits) / len(hits)
         return [(share, share)]
     if model in {"always_a", "random"} and name == "accuracy" and card.method == "letter":

@@ -26,9 +26,10 @@ class Recorded:
     """
 
     name: ClassVar[str] = "recorded"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     scores: ClassVar[tuple[str, ...]] = (
         "correct", "leaked", "toxicity", "unknown", "biased", "true_mass", "rating", "human",
+        "complied", "declined", "harmful",
     )  # fmt: skip
     languages: ClassVar[frozenset[str] | None] = None
     roles: ClassVar[frozenset[Role]] = frozenset()

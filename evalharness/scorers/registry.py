@@ -15,6 +15,7 @@ from evalharness.records import Role
 from evalharness.scorers.base import Scorer
 from evalharness.scorers.bbq import BBQ
 from evalharness.scorers.choice import Choice, Rating, TrueMass
+from evalharness.scorers.compliance import Compliance
 from evalharness.scorers.judge import Judge
 from evalharness.scorers.leak import Exposure, Leak
 from evalharness.scorers.recorded import Recorded
@@ -24,8 +25,10 @@ __all__ = ["BUILT_IN", "create", "describe", "names", "roles_of"]
 
 BUILT_IN: dict[str, type[Any]] = {
     scorer.name: scorer
-    for scorer in (BBQ, Choice, Exposure, Judge, Leak, Rating, Recorded, Toxicity, TrueMass)
-}
+    for scorer in (
+        BBQ, Choice, Compliance, Exposure, Judge, Leak, Rating, Recorded, Toxicity, TrueMass,
+    )
+}  # fmt: skip
 
 
 def names() -> dict[str, str]:

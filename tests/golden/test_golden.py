@@ -109,7 +109,16 @@ def figures(name):
         "correlation": [answered(f"s{n}", rating=n % 5, human=n % 7) for n in range(20)],
     }
     tables["attack_success_rate"] = tables["accuracy_drop"]
-    names = ("correct", "leaked", "true_mass", "toxicity", "exposure", "harmful", "declined")
+    names = (
+        "correct",
+        "leaked",
+        "true_mass",
+        "toxicity",
+        "exposure",
+        "harmful",
+        "declined",
+        "complied",
+    )
     scores = dict.fromkeys(names, 0.0)
     default = [answered(f"s{n}", **{k: float(n % 4 == 0) for k in scores}) for n in range(20)]
     default += [("r", "refused", {}), ("e", "empty", {}), ("x", "errored", {})]

@@ -21,6 +21,7 @@ from evalharness.scorecard.metrics.paired import AccuracyDrop, AttackSuccessRate
 from evalharness.scorecard.metrics.shares import (
     Accuracy,
     AnswerRate,
+    ComplianceRate,
     DisclosureRate,
     Exposure,
     HarmRate,
@@ -39,9 +40,9 @@ __all__ = ["BUILT_IN", "MetricUse", "describe_metrics", "metrics_of", "names"]
 BUILT_IN: dict[str, type[Any]] = {
     metric.name: metric
     for metric in (
-        Accuracy, AccuracyDrop, AnswerRate, AttackSuccessRate, BBQBias, Correlation,
-        DisclosureRate, ExpectedMaximumToxicity, Exposure, HarmRate, JudgedAnswerRate, LeakRate,
-        OverRefusalRate, ToxicFraction, ToxicityProbability, TrueMass,
+        Accuracy, AccuracyDrop, AnswerRate, AttackSuccessRate, BBQBias, ComplianceRate,
+        Correlation, DisclosureRate, ExpectedMaximumToxicity, Exposure, HarmRate,
+        JudgedAnswerRate, LeakRate, OverRefusalRate, ToxicFraction, ToxicityProbability, TrueMass,
     )
 }  # fmt: skip
 
