@@ -11,13 +11,12 @@ from __future__ import annotations
 import csv
 import gzip
 import json
-import os
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
 import evalharness
+from tests.conftest import _data_root
 
 #: model -> per cent of full compliance, full refusal, partial refusal: safe, then unsafe.
 PUBLISHED = {
@@ -35,7 +34,7 @@ PREFIX, SUFFIX = "xstest_v2_completions_", ".csv.gz"
 
 def models() -> list[str]:
     """Those of the data root, or at least those whose rates are listed."""
-    folder = Path(os.environ.get("EVALHARNESS_DATA", "-")) / "published" / "xstest"
+    folder = _data_root() / "published" / "xstest"
     names = {path.name for path in folder.glob(f"{PREFIX}*{SUFFIX}")}
     return sorted({*PUBLISHED, *(name[len(PREFIX) : -len(SUFFIX)] for name in names)})
 
