@@ -92,6 +92,9 @@ class RunConfig(_Config):
     judge: ModelSpec | None = None
     classifier: ModelSpec | None = None
     suites: list[str] = Field(default_factory=list, description="names, or folders ('./mine')")
+    accept: list[Literal["non_commercial", "personal_data"]] = Field(
+        default_factory=list, description="conditions of test data that you may and will keep to"
+    )
     tasks: list[TaskEntry] = Field(default_factory=list)
     seed: int = Field(default=1, ge=0, le=2**53 - 1)
     limit: int | None = Field(default=None, ge=1, description="samples a task, drawn by stratum")

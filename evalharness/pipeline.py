@@ -317,6 +317,7 @@ def _planned_deviations(prepared: Prepared, journal: Journal) -> list[str]:
         for task in prepared.plan.tasks
         if any(file.get("revision") == "not pinned" for file in task.data.get("files", ()))
     ]
+    found += [f"left out: {reason}" for reason in prepared.plan.left_out.values()]
     not_planned = getattr(prepared.adapters["target"], "not_planned", None)
     if callable(not_planned) and (names := list(not_planned(journal.planned()))):
         count = "1 sample" if len(names) == 1 else f"{len(names)} samples"

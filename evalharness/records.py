@@ -104,7 +104,8 @@ class Request:
     ``generate`` and ``loglikelihood`` carry ``messages``; ``loglikelihood`` adds the
     ``continuation`` whose probability is asked for, verbatim (with its leading space, if any);
     ``classify`` and ``embed`` carry ``text``. ``slot`` and ``seed`` are stamped by the engine: the
-    seed only on requests that sample (temperature above 0).
+    seed only on requests that sample (temperature above 0). ``repeat`` tells equal requests apart
+    that are asked to see whether the answers differ; it changes no answer's content.
     """
 
     kind: RequestKind
@@ -115,6 +116,7 @@ class Request:
     decoding: Decoding | None = None
     seed: int | None = None
     slot: Slot | None = None
+    repeat: int = 0
 
     @property
     def content_digest(self) -> str:
@@ -224,6 +226,8 @@ class Sample:
         tags: slices for tables, text to text.
         target: what the scorer needs beyond the answer (a planted secret, a human rating).
         language: BCP 47 code.
+        repeat: which asking of the same content it is (0 the first): a repeat is asked again, also
+            where equal requests share an answer.
     """
 
     id: str
@@ -239,6 +243,7 @@ class Sample:
     tags: Mapping[str, str] = field(default_factory=dict)
     target: Mapping[str, Any] = field(default_factory=dict)
     language: str = "en"
+    repeat: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """As JSON without the fields that hold nothing, so that a journal stays small."""
@@ -268,6 +273,8 @@ class Sample:
             out["tags"] = dict(self.tags)
         if self.target:
             out["target"] = dict(self.target)
+        if self.repeat:
+            out["repeat"] = self.repeat
         return out
 
     @classmethod

@@ -172,14 +172,14 @@ def _planned(loaded: Loaded, library: Library, answers: str) -> _Planned:
 def _without_data(task: Task, data_root: Path | None) -> str | None:
     """Why a task's data is not here, without asking the network."""
     definition = task.definition
-    if definition.data.supplied is not None or definition.data.file_refs:
+    if definition.supplied is not None or all(source.file_refs for source in definition.data):
         return None
     try:
         dataset = open_data(task, data_root=data_root, supplied=None)
     except DataError as fault:
         return str(fault)
-    if dataset.origin == "hub":
-        return "its data is on the hub; set EVALHARNESS_DATA to a folder with the mirror files"
+    if any(part.origin in {"hub", "web"} for part in dataset.parts):
+        return "its data is elsewhere; set EVALHARNESS_DATA to a folder with the mirror files"
     return None
 
 
@@ -204,7 +204,7 @@ def _one_model(planned: _Planned, options: ReferenceOptions) -> Iterable[SelfTes
 def _config(tasks: Sequence[Task], limit: int, seed: int, data_root: Path | None) -> Loaded:
     entries = [
         {"task": task.name, "data": _SUPPLIED}
-        if task.definition.data.supplied is not None
+        if task.definition.supplied is not None
         else {"task": task.name}
         for task in tasks
     ]

@@ -46,7 +46,7 @@ def plan(
         f"{shown['prompt_characters']:,} characters of prompts, "
         f"at most {shown['new_tokens_at_most']:,} new tokens"
     )
-    for line in _means(shown):
+    for line in (*shown["left_out"].values(), *_means(shown)):
         typer.echo(line)
     return 0
 
@@ -98,6 +98,7 @@ def describe(prepared: Prepared) -> dict[str, Any]:
         "further_requests": dict(further),
         "budgets": {name: value for name in limits if (value := getattr(config, name)) is not None},
         "tasks": tasks,
+        "left_out": {name: f"left out: {why}" for name, why in prepared.plan.left_out.items()},
     }
 
 

@@ -17,14 +17,15 @@ def entry_digest(identity_digest: str, request: Request) -> bytes:
 def answer_key(request: Request, digest: bytes) -> bytes | None:
     """Under what an answer of a repeatable model may serve another request; None where it may not.
 
-    Sampled answers serve no other: they would not be independent. Repeats (epochs, generations) are
-    kept apart from each other also where they are greedy: they were asked for to see whether the
-    answers differ.
+    Sampled answers serve no other: they would not be independent. Repeats (epochs, generations,
+    items that say so) are kept apart from each other also where they are greedy: they were asked
+    for to see whether the answers differ.
     """
     slot = request.slot
     if slot is None or (request.decoding is not None and request.decoding.temperature > 0):
         return None
     draw = slot.ordinal if request.kind == "generate" and request.role == "target" else 0
-    if not slot.epoch and not draw:
+    if not slot.epoch and not draw and not request.repeat:
         return digest
-    return hashlib.sha256(b"%b%d.%d" % (digest, slot.epoch, draw)).digest()
+    which = b"%d.%d" % (slot.epoch, draw) + (b".%d" % request.repeat if request.repeat else b"")
+    return hashlib.sha256(digest + which).digest()

@@ -21,7 +21,7 @@ from evalharness.scorers import registry as scorers
 from evalharness.store.packed import PackedSamples
 from evalharness.tasks.attempts import ATTEMPT_VERSION
 from evalharness.tasks.data import open_data
-from evalharness.tasks.definition import MethodName, TaskDefinition
+from evalharness.tasks.definition import CONDITIONS, MethodName, TaskDefinition
 from evalharness.tasks.library import Library, Task
 from evalharness.tasks.planned import PlannedTask, decoding_of
 from evalharness.tasks.render import PROMPT_VERSION, Renderer
@@ -39,6 +39,8 @@ class Plan:
     measurement: str
     headlines: Mapping[str, tuple[str, ...]]
     samples: Mapping[str, PackedSamples]
+    #: Tasks of a whole suite that this run leaves out -> why.
+    left_out: Mapping[str, str]
 
     @property
     def run_id(self) -> str:
@@ -64,8 +66,14 @@ def make_plan(
     config = loaded.config
     identities = {role: adapter.identity.to_json() for role, adapter in adapters.items()}
     planned, samples = [], {}
+    left_out: dict[str, str] = {}
     for entry in _entries(loaded, library):
         task = library.task(entry.task, "tasks")
+        if (reason := _condition(task, config.accept)) is not None:
+            if entry in config.tasks:
+                raise ConfigError(f"tasks: {reason}")
+            left_out[task.name] = reason
+            continue
         made, packed = _plan_task(loaded, task, entry, adapters, unavailable)
         if made.name in samples:
             raise ConfigError(f"tasks: '{made.name}' stands twice; keep one of them")
@@ -83,7 +91,7 @@ def make_plan(
         if name in suites:  # of one dimension there may be two: a bundled one and one's own
             dimension = suite.definition.dimension
             headlines[dimension] = (*headlines.get(dimension, ()), *suite.definition.headline)
-    return Plan(config.name, tuple(planned), identities, measurement, headlines, samples)
+    return Plan(config.name, tuple(planned), identities, measurement, headlines, samples, left_out)
 
 
 def measurement_of(
@@ -138,9 +146,21 @@ def _entries(loaded: Loaded, library: Library) -> Iterator[TaskEntry]:
             suite = library.suite(name, "suites")
         for task in suite.tasks.values():
             # data that only the user has cannot be part of a whole suite
-            if task.name not in named and task.definition.data.supplied is None:
+            if task.name not in named and task.definition.supplied is None:
                 yield TaskEntry(task=task.name)
     yield from loaded.config.tasks
+
+
+def _condition(task: Task, accepted: Sequence[str]) -> str | None:
+    """Why a task may not run before its user has said so."""
+    open_ = [name for name in task.definition.conditions if name not in accepted]
+    if not open_:
+        return None
+    why = "; ".join(CONDITIONS[name] for name in open_)
+    return (
+        f"'{task.name}' has a condition: {why} (licence: {task.definition.licence}); if you may "
+        f"use it so, add 'accept: [{', '.join(open_)}]'"
+    )
 
 
 def suite_folders(loaded: Loaded) -> list[Path]:

@@ -9,6 +9,7 @@ from evalharness.errors import ConfigError, TaskError
 from evalharness.records import ItemsDigest, Sample
 from evalharness.scorecard.metrics.registry import metrics_of
 from evalharness.store.packed import PackedSamples
+from evalharness.tasks import transforms
 from evalharness.tasks.data import Dataset
 from evalharness.tasks.definition import TaskDefinition
 from evalharness.tasks.render import Renderer
@@ -130,7 +131,8 @@ class MetricSlices:
 
     def __init__(self, definition: TaskDefinition, dataset: Dataset) -> None:
         self._task = definition.task
-        self._tags = list(dataset.source.sample.get("tags", {}))
+        made = transforms.tags_of(definition.transform.name) if definition.transform else ()
+        self._tags = [*dataset.tags, *made]
         # rows of the config's own need not hold every slice
         own = not dataset.origin.startswith("supplied")
         self._open = [use for use in metrics_of(definition) if use.needs] if own else []

@@ -341,21 +341,27 @@ def cell_view(
     )
 
 
-def _task(name: str, card: TaskCard, names: _Names, first: Iterable[str]) -> TaskView:
+def _task(
+    name: str, card: TaskCard, names: _Names, first: Iterable[str], others: Mapping[str, Cell]
+) -> TaskView:
     order = {metric: place for place, metric in enumerate(first)}
     metrics = sorted(card.metrics, key=lambda m: (order.get(m, len(order)), m == ANSWER_RATE, m))
     return TaskView(
         name=name,
         anchor=names.anchor("task", name),
         card=card,
-        metrics=tuple(cell_view(m, card.metrics[m], names, card.metrics) for m in metrics),
+        metrics=tuple(
+            cell_view(m, card.metrics[m], names, {**others, **card.metrics}) for m in metrics
+        ),
         outcomes=outcomes_view(card.outcomes, names, name),
         codes=tuple(f"{key}: {', '.join(card.tags[key])}" for key in sorted(card.tags)),
         counts=card.outcomes,
     )
 
 
-def _dimension(name: str, card: DimensionCard | None, names: _Names) -> DimensionView:
+def _dimension(
+    name: str, card: DimensionCard | None, names: _Names, others: Mapping[str, Cell]
+) -> DimensionView:
     title = word_of(name).capitalize()
     anchor = names.anchor("dimension", name)
     if card is None:
@@ -370,14 +376,14 @@ def _dimension(name: str, card: DimensionCard | None, names: _Names) -> Dimensio
             first = [headline.metric]
             top = card.tasks[task].metrics.get(headline.metric)
             first += [top.headline_pair] if top is not None and top.headline_pair else []
-        tasks.append(_task(task, card.tasks[task], names, first))
+        tasks.append(_task(task, card.tasks[task], names, first, others))
     chosen = next((t for t in tasks if headline is not None and t.name == headline.task), None)
     cell = outcomes = None
     if headline is not None and chosen is not None:
         metrics = chosen.card.metrics
         if headline.metric in metrics:
             top = metrics[headline.metric]
-            cell = cell_view(headline.metric, top, names, metrics)
+            cell = cell_view(headline.metric, top, names, {**others, **metrics})
             outcomes = outcomes_view(top.outcomes, names, title)
     return DimensionView(name, title, anchor, tuple(tasks), cell, chosen, outcomes)
 
@@ -385,10 +391,17 @@ def _dimension(name: str, card: DimensionCard | None, names: _Names) -> Dimensio
 def scorecard_view(scorecard: Scorecard) -> View:
     """The five dimensions in their order, then any other that the scorecard holds, by name."""
     names = _Names()
-    others = sorted(set(scorecard.dimensions) - set(DIMENSIONS))
+    more = sorted(set(scorecard.dimensions) - set(DIMENSIONS))
+    # a metric's counterpart may be another task's
+    cells = {
+        f"{task}/{metric}": cell
+        for dimension in scorecard.dimensions.values()
+        for task, card in dimension.tasks.items()
+        for metric, cell in card.metrics.items()
+    }
     return View(
         tuple(
-            _dimension(name, scorecard.dimensions.get(name), names)
-            for name in (*DIMENSIONS, *others)
+            _dimension(name, scorecard.dimensions.get(name), names, cells)
+            for name in (*DIMENSIONS, *more)
         )
     )

@@ -8,7 +8,7 @@ from typing import Any
 
 from evalharness.scorecard import model
 from evalharness.scorecard.metrics.base import Computed
-from evalharness.scorecard.metrics.registry import MetricUse, metrics_of
+from evalharness.scorecard.metrics.registry import MetricUse, in_run, metrics_of
 from evalharness.scorecard.rows import TaskRows, task_parts
 from evalharness.stats import Interval
 from evalharness.tasks.planned import PlannedTask
@@ -42,9 +42,10 @@ def build_scorecard(
         headlines: dimension -> 'task/metric' in order of preference.
     """
     dimensions: dict[str, model.DimensionCard] = {}
+    names = frozenset(task.name for task in tasks)
     for dimension in model.DIMENSIONS:
         cards = {
-            task.name: _task_card(task, samples, models, settings)
+            task.name: _task_card(task, samples, models, {**settings, "tasks": names})
             for task in tasks
             if task.dimension == dimension
         }
@@ -108,7 +109,7 @@ def _task_card(
         content_warning=definition.content_warning,
         demonstration=_demonstration(task, models),
         tags=definition.tags,
-        metrics=task_cells(task, rows, settings["level"], settings["floor"]),
+        metrics=task_cells(task, rows, settings),
     )
 
 
@@ -120,34 +121,34 @@ def _demonstration(task: PlannedTask, models: Mapping[str, Mapping[str, Any]]) -
 
 
 def task_cells(
-    task: PlannedTask, rows: TaskRows, level: float, floor: float
+    task: PlannedTask, rows: TaskRows, settings: Mapping[str, Any]
 ) -> dict[str, model.Cell]:
-    """Every metric of one task, with its slices."""
+    """Every metric of one task, with its slices.
+
+    Args:
+        settings: level and floor, and the names of all ``tasks`` of the run.
+    """
     cells = {}
-    for use in metrics_of(task.definition):
+    for use in (in_run(use, settings["tasks"]) for use in metrics_of(task.definition)):
         chosen = rows.where(use.where)
         slices = {
             tag: {
-                value: _cell(task, use, chosen.where({tag: value}), level, floor)
+                value: _cell(task, use, chosen.where({tag: value}), settings)
                 for value in chosen.values_of(tag)
             }
             for tag in task.definition.slices
             if tag not in use.where and len(chosen.values_of(tag)) > 1
         }
-        whole = _cell(task, use, chosen, level, floor)
+        whole = _cell(task, use, chosen, settings)
         cells[use.key] = whole.model_copy(update={"slices": slices})
     return cells
 
 
 def _cell(
-    task: PlannedTask,
-    use: MetricUse,
-    rows: TaskRows,
-    level: float,
-    floor: float,
+    task: PlannedTask, use: MetricUse, rows: TaskRows, settings: Mapping[str, Any]
 ) -> model.Cell:
-    metric = use.metric
-    computed = metric.compute(rows, level)
+    metric, floor = use.metric, settings["floor"]
+    computed = metric.compute(rows, settings["level"])
     counted = computed.n_planned - computed.n_excluded
     # where the definition leaves nothing to measure, nothing is missing either
     insufficient = counted > 0 and (computed.coverage < floor or computed.n_measured < 2)
@@ -171,7 +172,7 @@ def _cell(
         title=use.title,
         headline_pair=use.pair,
         grade=model.INSUFFICIENT if insufficient else None,
-        notes=_notes(computed, floor),
+        notes=_notes(computed, floor) + (() if use.note is None else (use.note,)),
         protocol_id=task.protocol_id,
     )
 

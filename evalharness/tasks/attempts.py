@@ -24,10 +24,15 @@ def attempt(sample: Sample, method: MethodName, decoding: Decoding, generations:
     """Ask once: all generations, or all choices' log-likelihoods, in one go."""
     if method == "loglikelihood":
         responses = yield [
-            Request("loglikelihood", messages=sample.messages, continuation=continuation)
+            Request(
+                "loglikelihood",
+                messages=sample.messages,
+                continuation=continuation,
+                repeat=sample.repeat,
+            )
             for continuation in sample.continuations
         ]
         return Attempt(tuple(responses), per_choice=True)
-    request = Request("generate", messages=sample.messages, decoding=decoding)
+    request = Request("generate", messages=sample.messages, decoding=decoding, repeat=sample.repeat)
     responses = yield [request] * generations
     return Attempt(tuple(responses))

@@ -1,47 +1,61 @@
-"""Opens a task's data: rows from local files, a hub data set, or the run's config."""
+"""Opens a task's data: rows from local files, the hub, the web, or the run's config."""
 
 from __future__ import annotations
 
-import csv
-import gzip
 import hashlib
-import io
-import itertools
 import json
 import os
-import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from evalharness.errors import DataError
-from evalharness.tasks.definition import FileRef, HubRef, Source
+from evalharness.tasks.expressions import expression
+from evalharness.tasks.files import Row, read_rows
 from evalharness.tasks.library import Task
+from evalharness.tasks.sources import FileRef, HubRef, Join, Source, WebRef
 
-__all__ = ["DATA_ROOT_VARIABLE", "Dataset", "open_data", "read_rows"]
+__all__ = ["DATA_ROOT_VARIABLE", "Dataset", "Part", "open_data"]
 
 DATA_ROOT_VARIABLE = "EVALHARNESS_DATA"
 
-Row = Mapping[str, Any]
-
-#: A larger cell of a CSV file (csv's own limit is 128 kB) or line of a JSONL file is refused.
-_LARGEST = 16 * 1024 * 1024
-csv.field_size_limit(_LARGEST)
-
 
 @dataclass(frozen=True)
-class Dataset:
-    """A task's rows, and what they are: for the protocol and for run.json."""
+class Part:
+    """The rows of one source, and how they are mapped."""
 
     source: Source
     origin: str
     files: tuple[dict[str, str], ...]
     rows: Callable[[], Iterator[Row]]
 
+
+@dataclass(frozen=True)
+class Dataset:
+    """A task's rows, and what they are: for the protocol and for run.json."""
+
+    parts: tuple[Part, ...]
+
+    def rows(self) -> Iterator[Row]:
+        """The rows of all sources, one source after the other."""
+        for part in self.parts:
+            yield from part.rows()
+
+    @property
+    def origin(self) -> str:
+        """Where the rows come from, in words."""
+        return ", ".join(dict.fromkeys(part.origin for part in self.parts))
+
+    @property
+    def tags(self) -> list[str]:
+        """The tags that samples may have, sorted."""
+        return sorted({tag for part in self.parts for tag in part.source.tags})
+
     def to_json(self) -> dict[str, Any]:
         """Origin and digests; no path of this machine."""
-        return {"source": self.origin, "files": list(self.files)}
+        files = [file for part in self.parts for file in part.files]
+        return {"source": self.origin, "files": files}
 
 
 def open_data(
@@ -58,60 +72,87 @@ def open_data(
     """
     definition = task.definition
     if supplied is not None:
-        return _supplied(definition.data, supplied)
-    if definition.data.supplied is not None:
+        return Dataset((_supplied(definition.data[0], supplied),))
+    if definition.supplied is not None:
         raise DataError(
-            f"task {task.name} tests data of yours: {definition.data.supplied}. "
+            f"task {task.name} tests data of yours: {definition.supplied}. "
             f"Name it in the config: tasks: [{{task: {task.name}, data: FILE or a list of rows}}]"
         )
-    if definition.data.file_refs:
-        return _local(definition.data, task.folder, "the task's folder", "file")
     root = data_root or (
         Path(os.environ[DATA_ROOT_VARIABLE]) if os.environ.get(DATA_ROOT_VARIABLE) else None
     )
-    if root is not None and definition.mirror is not None:
+    away = any(not source.file_refs for source in definition.data)
+    if away and root is not None and definition.mirror:
         if not root.is_dir():
             raise DataError(
                 f"{root}: the data root is no folder; set data_root or {DATA_ROOT_VARIABLE}"
             )
-        return _local(definition.mirror, root, "the data root", "mirror")
-    if definition.data.hub is None:  # the definition's validator leaves no other case
-        raise DataError(f"task {task.name}: its definition names no data")
-    return _hub(definition.data, definition.data.hub, task.name)
+        mirror = [_local(source, root, "the data root", "mirror") for source in definition.mirror]
+        return Dataset(tuple(mirror))
+    return Dataset(tuple(_part(source, task) for source in definition.data))
 
 
-def _supplied(source: Source, supplied: Sequence[Row] | Path) -> Dataset:
+def _part(source: Source, task: Task) -> Part:
+    if source.hub is not None:
+        return _hub(source, source.hub, task.name)
+    if source.web is not None:
+        return _web(source, source.web, task.name)
+    return _local(source, task.data_folder or task.folder, "the task's folder", "file")
+
+
+def _supplied(source: Source, supplied: Sequence[Row] | Path) -> Part:
     if isinstance(supplied, Path):
         digest = _sha256(supplied, None)
         files = ({"path": supplied.name, "sha256": digest},)
-        return Dataset(source, "supplied file", files, lambda: read_rows(supplied))
+        return Part(source, "supplied file", files, lambda: read_rows(supplied))
     rows = [dict(row) for row in supplied]
     try:
         text = json.dumps(rows, sort_keys=True, ensure_ascii=False, allow_nan=False)
         digest = hashlib.sha256(text.encode()).hexdigest()
     except (TypeError, ValueError) as fault:
         raise DataError(f"supplied rows: not what JSON can hold: {fault}") from None
-    return Dataset(source, "supplied rows", ({"path": "-", "sha256": digest},), lambda: iter(rows))
+    return Part(source, "supplied rows", ({"path": "-", "sha256": digest},), lambda: iter(rows))
 
 
-def _local(source: Source, root: Path, root_name: str, origin: str) -> Dataset:
+def _local(source: Source, root: Path, root_name: str, origin: str) -> Part:
     base = root.resolve()
-    paths, files = [], []
-    for ref in source.file_refs:
+
+    def found(ref: FileRef) -> Path:
         path = (base / ref.path).resolve()
         if not path.is_relative_to(base):
             raise DataError(f"{ref.path}: leads out of {root_name}; copy the file into it")
         files.append({"path": ref.path, "sha256": _sha256(path, ref)})
-        paths.append(path)
+        return path
+
+    files: list[dict[str, str]] = []
+    refs = [(found(ref), ref) for ref in source.file_refs]
+    join = source.join
+    joined = None if join is None else (found(join.file), join)
 
     def rows() -> Iterator[Row]:
-        for path in paths:
-            yield from read_rows(path)
+        every = (row for path, ref in refs for row in read_rows(path, ref))
+        yield from every if joined is None else _joined(every, *joined)
 
-    return Dataset(source, origin, tuple(files), rows)
+    return Part(source, origin, tuple(files), rows)
 
 
-def _sha256(path: Path, ref: FileRef | None) -> str:
+def _joined(rows: Iterator[Row], path: Path, join: Join) -> Iterator[Row]:
+    """Each row with the one of another file that belongs to it."""
+    key = expression(join.by, "join: by")
+    others: dict[str, Row] = {}
+    for other in read_rows(path, join.file):
+        if join.to not in other:
+            raise DataError(f"{path}: join: a row has no field '{join.to}'; it has {sorted(other)}")
+        if others.setdefault(str(other[join.to]), other) is not other:
+            raise DataError(f"{path}: join: '{join.to}' is {other[join.to]!r} in two rows")
+    for row in rows:
+        value = str(key(row))
+        if value not in others:
+            raise DataError(f"{path}: join: no row has '{join.to}' = {value!r:.60}")
+        yield {**row, join.as_: others[value]}
+
+
+def _sha256(path: Path, ref: FileRef | WebRef | None) -> str:
     try:
         with path.open("rb") as handle:
             found = hashlib.file_digest(handle, "sha256").hexdigest()
@@ -131,138 +172,73 @@ def _sha256(path: Path, ref: FileRef | None) -> str:
     return found
 
 
-def _hub(source: Source, ref: HubRef, task: str) -> Dataset:
-    def rows() -> Iterator[Row]:
-        import datasets
+def _hub(source: Source, ref: HubRef, task: str) -> Part:
+    """A data set of the hub; nothing is fetched before the first row is asked for."""
 
+    def rows() -> Iterator[Row]:
         try:
-            loaded = datasets.load_dataset(
-                ref.path,
-                name=ref.name,
-                split=ref.split,
-                revision=ref.revision,
-                data_files=ref.data_files,
-            )
+            loaded = list(_hub_files(ref)) if ref.files else _hub_rows(ref)
+        except DataError:
+            raise
         except Exception as fault:  # noqa: BLE001 - the library raises many kinds, all mean "not had"
-            reason = str(fault).splitlines()[0][:200] if str(fault) else type(fault).__name__
             raise DataError(
                 f"task {task}: the data set {ref.path} (revision {(ref.revision or 'main')[:12]}) "
-                f"cannot be had from the hub: {reason}. Go online once, or set data_root (or "
-                f"{DATA_ROOT_VARIABLE}) to a folder with the task's mirror files"
+                f"cannot be had from the hub: {_first_line(fault)}. Go online once, or set "
+                f"data_root (or {DATA_ROOT_VARIABLE}) to a folder with the task's mirror files"
             ) from None
         yield from loaded
 
     files = ({"path": f"hub:{ref.path}", "revision": ref.revision or "not pinned"},)
-    return Dataset(source, "hub", files, rows)
+    return Part(source, "hub", files, rows)
 
 
-def read_rows(path: Path) -> Iterator[Row]:
-    """Rows of a .json, .jsonl, .csv, .tsv or .parquet file; the text ones also as .gz.
+def _hub_rows(ref: HubRef) -> Any:
+    import datasets
 
-    Raises:
-        DataError: an unknown format, or a line that cannot be read (with its number).
-    """
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    packed = bool(suffixes) and suffixes[-1] == ".gz"
-    kind = suffixes[-2] if packed and len(suffixes) > 1 else (suffixes or [""])[-1]
-    if kind == ".parquet":
-        yield from _parquet_rows(path)
-        return
-    readers = {".json": _json_rows, ".jsonl": _jsonl_rows, ".csv": _csv_rows, ".tsv": _tsv_rows}
-    if kind not in readers:
-        known = ", ".join([*readers, ".parquet"])
-        raise DataError(f"{path}: unknown kind of data file; use one of {known} (or .gz of it)")
-    try:
-        with (
-            gzip.open(path, "rb") if packed else path.open("rb") as raw,
-            io.TextIOWrapper(raw, encoding="utf-8-sig", newline="") as text,
-        ):
-            yield from readers[kind](text, path)
-    except FileNotFoundError:
-        raise DataError(f"{path}: there is no such data file") from None
-    except (gzip.BadGzipFile, EOFError, zlib.error) as fault:
-        raise DataError(f"{path}: damaged gzip file: {fault}") from None
-    except UnicodeDecodeError as fault:
-        raise DataError(f"{path}: not UTF-8 text (byte {fault.start})") from None
+    return datasets.load_dataset(
+        ref.path,
+        name=ref.name,
+        split=ref.split,
+        revision=ref.revision,
+        data_files=ref.data_files,
+    )
 
 
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON number")
+def _hub_files(ref: HubRef) -> Iterator[Row]:
+    import huggingface_hub
+
+    for file in ref.files or ():
+        path = huggingface_hub.hf_hub_download(
+            ref.path, file.path, repo_type="dataset", revision=ref.revision
+        )
+        if file.sha256 is not None:
+            _sha256(Path(path), file)
+        yield from read_rows(Path(path), file, name=file.path)
 
 
-#: Made once: json.loads makes one for each call that names an option.
-_DECODER = json.JSONDecoder(parse_constant=_no_constant)
+def _web(source: Source, refs: Sequence[WebRef], task: str) -> Part:
+    """Files of the web; nothing is fetched before the first row is asked for."""
 
+    def fetched(ref: WebRef) -> Path:
+        import datasets
 
-def _parsed(text: str, path: Path, number: int | None) -> Any:
-    """One JSON value: a line of the file, or (without a number) the file as a whole."""
-    try:
-        return _DECODER.decode(text)
-    except json.JSONDecodeError as fault:
-        line = number or fault.lineno
-        raise DataError(
-            f"{path}:{line}: not valid JSON: {fault.msg} (column {fault.colno})"
-        ) from None
-    except ValueError as fault:
-        at = path if number is None else f"{path}:{number}"
-        raise DataError(f"{at}: not valid JSON: {fault}") from None
-
-
-def _json_rows(text: io.TextIOBase, path: Path) -> Iterator[Row]:
-    data = _parsed(text.read(), path, None)
-    rows = data.get("examples") if isinstance(data, dict) else data
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise DataError(f"{path}: expected a list of objects (or an object with 'examples')")
-    yield from rows
-
-
-def _jsonl_rows(text: io.TextIOBase, path: Path) -> Iterator[Row]:
-    for number in itertools.count(1):
-        line = text.readline(_LARGEST + 1)
-        if not line:
-            return
-        if len(line) > _LARGEST:
+        try:
+            return Path(datasets.DownloadManager().download(ref.url))
+        except Exception as fault:  # noqa: BLE001 - many kinds, all mean "not had"
             raise DataError(
-                f"{path}:{number}: the line is longer than {_LARGEST // 2**20} MiB; split it, "
-                "or use parquet"
-            )
-        if not line.strip():
-            continue
-        row = _parsed(line, path, number)
-        if not isinstance(row, dict):
-            raise DataError(f"{path}:{number}: expected an object, found {type(row).__name__}")
-        yield row
+                f"task {task}: {ref.url} cannot be had: {_first_line(fault)}. Go online once, or "
+                f"set data_root (or {DATA_ROOT_VARIABLE}) to a folder with the task's mirror files"
+            ) from None
+
+    def rows() -> Iterator[Row]:
+        for ref in refs:
+            path = fetched(ref)
+            _sha256(path, ref)
+            yield from read_rows(path, ref, name=ref.url.rpartition("/")[2])
+
+    files = tuple({"path": ref.url, "sha256": ref.sha256} for ref in refs)
+    return Part(source, "web", files, rows)
 
 
-def _csv_rows(text: io.TextIOBase, path: Path, delimiter: str = ",") -> Iterator[Row]:
-    reader = csv.DictReader(text, delimiter=delimiter, strict=True)
-    try:
-        heading = list(reader.fieldnames or ())
-        if len(set(heading)) != len(heading):
-            raise DataError(f"{path}:1: two columns have the same name: {', '.join(heading)}")
-        for row in reader:
-            if None in row or None in row.values():
-                raise DataError(
-                    f"{path}:{reader.line_num}: the number of cells differs from the heading's"
-                )
-            yield row
-    except csv.Error as fault:
-        raise DataError(f"{path}:{reader.reader.line_num}: not valid CSV: {fault}") from None
-
-
-def _tsv_rows(text: io.TextIOBase, path: Path) -> Iterator[Row]:
-    return _csv_rows(text, path, "\t")
-
-
-def _parquet_rows(path: Path) -> Iterator[Row]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(batch_size=2048):
-                yield from batch.to_pylist()
-    except FileNotFoundError:
-        raise DataError(f"{path}: there is no such data file") from None
-    except (pa.ArrowException, OSError) as fault:
-        raise DataError(f"{path}: not a readable parquet file: {str(fault)[:200]}") from None
+def _first_line(fault: Exception) -> str:
+    return str(fault).splitlines()[0][:200] if str(fault) else type(fault).__name__

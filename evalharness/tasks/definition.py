@@ -5,16 +5,17 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
+
+from evalharness.tasks import transforms
+from evalharness.tasks.sources import Definition, Source
 
 __all__ = [
+    "CONDITIONS",
     "METHODS",
     "ComponentRef",
     "DecodingDefinition",
-    "FileRef",
-    "HubRef",
     "MethodName",
-    "Source",
     "SuiteDefinition",
     "TaskDefinition",
 ]
@@ -30,84 +31,18 @@ METHODS: dict[str, tuple[MethodName, ...]] = {
     "text": ("text",),
 }
 
+#: What a user must have accepted by name before a task with it runs.
+CONDITIONS: dict[str, str] = {
+    "non_commercial": "the licence of its data forbids commercial use",
+    "personal_data": "its data is about real people",
+}
+
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+#: A task's own name, or a derived task's over a base: ``perturbation(truthfulqa_mc1)``.
+TaskName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*(\([a-z][a-z0-9_]*\))?$", max_length=130)]
 
 
-class _Definition(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class HubRef(_Definition):
-    """A Hugging Face data set, at a pinned revision where one is known."""
-
-    path: str
-    revision: str | None = Field(
-        default=None,
-        pattern=r"^[0-9a-f]{40}$",
-        description="commit of the data set; without one a run lists it among its deviations",
-    )
-    split: str = "train"
-    name: str | None = Field(default=None, description="the data set's configuration")
-    data_files: list[str] | None = None
-
-
-class FileRef(_Definition):
-    """A local file: beside the task (``data``) or below the data root (``mirror``)."""
-
-    path: str
-    sha256: Sha256 | None = None
-
-    @field_validator("path")
-    @classmethod
-    def _stays_inside(cls, value: str) -> str:
-        if value.startswith(("/", "~")) or ".." in value.split("/") or "\\" in value:
-            raise ValueError("must be a relative path with '/' that stays in its folder")
-        return value
-
-
-class Source(_Definition):
-    """Where rows come from, and how each becomes a sample."""
-
-    hub: HubRef | None = None
-    file: FileRef | None = None
-    files: list[FileRef] | None = None
-    supplied: str | None = Field(
-        default=None, description="rows come from the run's config; says what they must hold"
-    )
-    where: str | None = Field(default=None, description="expression; rows that give false are left")
-    sample: dict[str, str | dict[str, str]] = Field(description="field -> Jinja expression")
-
-    @model_validator(mode="after")
-    def _one_origin(self) -> Source:
-        origins = [self.hub, self.file, self.files, self.supplied]
-        if sum(origin is not None for origin in origins) != 1:
-            raise ValueError("name exactly one of hub, file, files, supplied")
-        return self
-
-    @field_validator("sample")
-    @classmethod
-    def _known_fields(cls, value: dict[str, Any]) -> dict[str, Any]:
-        nested = {"tags", "target"}
-        known = {
-            "id", "prompt", "system", "choices", "answer", "good", "bad", "group", "cluster",
-            "language", *nested,
-        }  # fmt: skip
-        for name, mapped in value.items():
-            if name not in known:
-                raise ValueError(f"no such field of a sample: {name}; known: {sorted(known)}")
-            if isinstance(mapped, dict) != (name in nested):
-                wanted = "fields, each with an expression" if name in nested else "one expression"
-                raise ValueError(f"{name}: {wanted} wanted")
-        return value
-
-    @property
-    def file_refs(self) -> list[FileRef]:
-        """The local files, if any."""
-        return [self.file] if self.file else list(self.files or ())
-
-
-class DecodingDefinition(_Definition):
+class DecodingDefinition(Definition):
     """How answers are drawn (`records.Decoding`)."""
 
     max_tokens: int = Field(default=256, ge=1)
@@ -116,7 +51,7 @@ class DecodingDefinition(_Definition):
     stop: list[str] = Field(default_factory=list)
 
 
-class ComponentRef(_Definition):
+class ComponentRef(Definition):
     """A scorer or metric by name, with its options."""
 
     name: str
@@ -132,18 +67,25 @@ class ComponentRef(_Definition):
         return value
 
 
-class TaskDefinition(_Definition):
+class TaskDefinition(Definition):
     """One test, as written in ``task.yaml`` (DESIGN section 4)."""
 
-    task: Name
+    task: TaskName
     version: int = Field(ge=1)
     title: str | None = None
+    base: str | None = Field(
+        default=None, description="of a derived task: name and version of what it is made from"
+    )
     construct_: str = Field(alias="construct", min_length=8)
     source: str
     licence: str
+    conditions: list[Literal["non_commercial", "personal_data"]] = Field(default_factory=list)
     languages: list[str] = Field(min_length=1)
-    data: Source
-    mirror: Source | None = None
+    data: Annotated[list[Source], Field(min_length=1)]
+    mirror: list[Source] = Field(default_factory=list)
+    transform: ComponentRef | None = Field(
+        default=None, description="makes other items of those of the data"
+    )
     prompt: str = "{{ prompt }}"
     cue: dict[str, str] = Field(
         default_factory=lambda: {"en": "\nAnswer:", "zh": "\n答案："},
@@ -169,10 +111,27 @@ class TaskDefinition(_Definition):
         default_factory=dict, description="reference model -> metric -> the value it must get"
     )
 
+    @field_validator("data", "mirror", mode="before")
+    @classmethod
+    def _sources(cls, value: Any) -> Any:
+        return [value] if isinstance(value, dict) else value
+
+    @field_validator("data")
+    @classmethod
+    def _supplied_alone(cls, value: list[Source]) -> list[Source]:
+        if len(value) > 1 and any(source.supplied is not None for source in value):
+            raise ValueError("rows are either supplied or come from sources, not both")
+        return value
+
     @field_validator("scorer", mode="before")
     @classmethod
     def _scorer(cls, value: Any) -> Any:
         return ComponentRef.parse(value, "scorer")
+
+    @field_validator("transform", mode="before")
+    @classmethod
+    def _transform(cls, value: Any) -> Any:
+        return ComponentRef.parse(value, "transform")
 
     @field_validator("metrics", mode="before")
     @classmethod
@@ -200,9 +159,10 @@ class TaskDefinition(_Definition):
 
     @model_validator(mode="after")
     def _tags_that_exist(self) -> TaskDefinition:
-        for source in (self.data, self.mirror):
-            known = sorted(source.sample.get("tags", {})) if source is not None else []
-            for name in (*self.slices, *self.strata) if source is not None else ():
+        made = transforms.tags_of(self.transform.name) if self.transform is not None else ()
+        for sources in (self.data, self.mirror):
+            known = sorted({*made, *(tag for source in sources for tag in source.tags)})
+            for name in (*self.slices, *self.strata) if sources else ():
                 if name not in known:
                     raise ValueError(
                         f"slices and strata name tags of the samples; '{name}' is none of {known}"
@@ -210,12 +170,17 @@ class TaskDefinition(_Definition):
         return self
 
     @property
+    def supplied(self) -> str | None:
+        """What rows of the user's own must hold, where only the user has the data."""
+        return self.data[0].supplied
+
+    @property
     def methods(self) -> tuple[MethodName, ...]:
         """The ways to ask, in order of preference; each is a protocol of its own."""
         return METHODS[self.method] if isinstance(self.method, str) else tuple(self.method)
 
 
-class SuiteDefinition(_Definition):
+class SuiteDefinition(Definition):
     """One dimension's suite, as written in ``suite.yaml``."""
 
     suite: Name

@@ -20,9 +20,10 @@ from jinja2 import TemplateError, Undefined, nodes
 from evalharness.errors import MappingError, TaskError
 from evalharness.sandbox import FAULTS, Sandbox
 
-__all__ = ["Expression", "alternatives", "expression", "record", "template"]
+__all__ = ["Expression", "Template", "alternatives", "expression", "record", "template"]
 
 Expression = Callable[[Mapping[str, Any]], Any]
+Template = Callable[[Mapping[str, Any]], str]
 
 
 def alternatives(text: str, count: int) -> list[str]:
@@ -57,6 +58,7 @@ def _environment() -> Sandbox:
     environment.globals["alternatives"] = alternatives
     # argument order of the filter: value | regex(pattern) gives the first match's first group
     environment.filters["regex"] = _first_match
+    environment.filters["findall"] = _all_matches
     environment.filters["digest"] = _digest
     return environment
 
@@ -71,6 +73,11 @@ def _first_match(text: str, pattern: str) -> str:
     if match is None:
         raise ValueError(f"nothing in {text[:60]!r} matches {pattern!r}")
     return match.group(1) if match.groups() else match.group(0)
+
+
+def _all_matches(text: str, pattern: str) -> list[str]:
+    return [match.group(1) if match.groups() else match.group(0)
+            for match in re.finditer(pattern, text, flags=re.DOTALL)]  # fmt: skip
 
 
 _ENVIRONMENT = _environment()
@@ -249,7 +256,7 @@ def _no_data(value: Any) -> str | None:
     return next((what for what, is_so in faults.items() if is_so), None)
 
 
-def template(source: str, where: str) -> Callable[[Mapping[str, Any]], str]:
+def template(source: str, where: str) -> Template:
     """Compile a prompt template (text with ``{{ field }}``); a missing field is an error."""
     try:
         compiled = _ENVIRONMENT.from_string(source)

@@ -4,31 +4,41 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
 
 import evalharness
 from evalharness import yamlfile
 from evalharness.errors import ConfigError, TaskError
 from evalharness.tasks.definition import SuiteDefinition, TaskDefinition
+from evalharness.tasks.derived import AnyBase, DerivedDefinition, parts_of
 
-__all__ = ["Library", "Suite", "Task", "bundled", "load_suite"]
+__all__ = ["Derived", "Library", "Suite", "Task", "bundled", "load_suite"]
 
-#: An option of a scorer that names a file in the task's folder.
+Defined = TypeVar("Defined", TaskDefinition, DerivedDefinition)
+
+#: An option of a scorer or transform that names a file in the task's folder.
 _OPTION_FILE = re.compile(r"\./.+\.ya?ml")
 
 
 @dataclass(frozen=True)
 class Task:
-    """One task: its definition, and where it comes from."""
+    """One task: its definition, and where it comes from.
+
+    ``data_folder`` is where its data files lie, where that is not its own folder: a derived task's
+    are its base's.
+    """
 
     definition: TaskDefinition
     folder: Path
     dimension: str
     suite: str
     origin: str
+    data_folder: Path | None = None
 
     @property
     def name(self) -> str:
@@ -36,13 +46,51 @@ class Task:
 
 
 @dataclass(frozen=True)
+class Derived:
+    """A definition that makes tasks of others, and where it comes from."""
+
+    definition: DerivedDefinition
+    file: yamlfile.YamlFile
+    folder: Path
+    dimension: str
+    suite: str
+    origin: str
+
+    @property
+    def bases(self) -> list[str]:
+        """The tasks with which a whole suite runs it."""
+        base = self.definition.base
+        return base.default if isinstance(base, AnyBase) else [base]
+
+    def over(self, base: Task) -> Task:
+        """The task that it makes of another.
+
+        Raises:
+            TaskError: the two do not fit.
+        """
+        try:
+            definition = self.definition.over(base.definition)
+        except ValidationError as fault:
+            first = fault.errors()[0]
+            field = ".".join(map(str, first["loc"])) or "base"
+            raise TaskError(
+                f"{self.file.where((str((first['loc'] or ('base',))[0]),))}: over "
+                f"'{base.name}': {field}: {first['msg'].removeprefix('Value error, ')}"
+            ) from None
+        except ValueError as fault:
+            raise TaskError(f"{self.file.where(('base',))}: {fault}") from None
+        return Task(definition, self.folder, self.dimension, self.suite, self.origin, base.folder)
+
+
+@dataclass(frozen=True)
 class Suite:
-    """The tasks for one dimension."""
+    """The tasks for one dimension; ``derived`` are those that are made of others, by name."""
 
     definition: SuiteDefinition
     folder: Path
     origin: str
     tasks: dict[str, Task]
+    derived: dict[str, Derived] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -69,17 +117,30 @@ class Library:
                 other = found[suite.name].origin
                 raise TaskError(f"{folder}: suite '{suite.name}' is already defined by {other}")
             found[suite.name] = suite
-        library = cls(found)
         names: dict[str, str] = {}
         for suite in found.values():
-            for name in suite.tasks:
+            for name in (*suite.tasks, *suite.derived):
                 if name in names:
                     raise TaskError(
                         f"{suite.folder}: task '{name}' is already defined in suite "
                         f"'{names[name]}'; give it another name"
                     )
                 names[name] = suite.name
-        return library
+        plain = cls(found)
+        return cls({name: plain._with_derived(suite) for name, suite in found.items()})
+
+    def _with_derived(self, suite: Suite) -> Suite:
+        """A suite with the tasks that its derived definitions make of their bases."""
+        made = dict(suite.tasks)
+        for derived in suite.derived.values():
+            for base in derived.bases:
+                if base not in self.tasks:
+                    hint = yamlfile.did_you_mean(base, self.tasks)
+                    where = derived.file.where(("base",))
+                    raise TaskError(f"{where}: there is no task '{base}'{hint}")
+                task = derived.over(self.tasks[base])
+                made[task.name] = task
+        return replace(suite, tasks=made)
 
     @property
     def tasks(self) -> dict[str, Task]:
@@ -89,14 +150,28 @@ class Library:
     def task(self, name: str, where: str) -> Task:
         """One task by name.
 
+        ``perturbation(bbq)`` is a derived task over another one than its suite's own.
+
         Raises:
             ConfigError: there is no such task; names the nearest.
+            TaskError: a derived task cannot be made of that base.
         """
-        try:
+        if name in self.tasks:
             return self.tasks[name]
-        except KeyError:
+        derived = {n: made for suite in self.suites.values() for n, made in suite.derived.items()}
+        if (parts := parts_of(name)) is not None and parts[0] in derived:
+            return derived[parts[0]].over(self._base(parts[1], where))
+        if name in derived:
+            bases = " or ".join(f"{name}({base})" for base in derived[name].bases)
+            raise ConfigError(f"{where}: '{name}' is made of another task; write {bases}")
+        hint = yamlfile.did_you_mean(name, self.tasks)
+        raise ConfigError(f"{where}: there is no task '{name}'{hint}")
+
+    def _base(self, name: str, where: str) -> Task:
+        if name not in self.tasks:
             hint = yamlfile.did_you_mean(name, self.tasks)
-            raise ConfigError(f"{where}: there is no task '{name}'{hint}") from None
+            raise ConfigError(f"{where}: there is no task '{name}' to derive from{hint}")
+        return self.tasks[name]
 
     def suite(self, name: str, where: str) -> Suite:
         """One suite by name.
@@ -152,41 +227,62 @@ def load_suite(folder: Path, origin: str) -> Suite:
     definition = yamlfile.validate(SuiteDefinition, file, TaskError)
     present = sorted(path.parent.name for path in folder.glob("*/task.yaml"))
     names = definition.tasks if definition.tasks is not None else present
-    tasks = {}
+    tasks: dict[str, Task] = {}
+    derived: dict[str, Derived] = {}
     for name in names:
         if name not in present:
             raise TaskError(
                 f"{file.where(('tasks',))}: there is no {folder / name / 'task.yaml'}"
                 f"{yamlfile.did_you_mean(name, present)}"
             )
-        tasks[name] = _load_task(folder / name, definition, origin)
-    return Suite(definition, folder, origin, tasks)
+        loaded = _load_task(folder / name, definition, origin)
+        if isinstance(loaded, Derived):
+            derived[name] = loaded
+        else:
+            tasks[name] = loaded
+    return Suite(definition, folder, origin, tasks, derived)
 
 
-def _load_task(folder: Path, suite: SuiteDefinition, origin: str) -> Task:
+def _load_task(folder: Path, suite: SuiteDefinition, origin: str) -> Task | Derived:
     file = yamlfile.read(folder / "task.yaml", TaskError)
-    definition = yamlfile.validate(TaskDefinition, file, TaskError)
+    definition: TaskDefinition | DerivedDefinition
+    if isinstance(file.data, dict) and "base" in file.data:
+        definition = yamlfile.validate(DerivedDefinition, file, TaskError)
+    else:
+        definition = yamlfile.validate(TaskDefinition, file, TaskError)
     if definition.task != folder.name:
         raise TaskError(
             f"{file.where(('task',))}: task '{definition.task}' lies in a folder called "
             f"'{folder.name}'; give both the same name"
         )
-    read = {
-        option: _option_file(folder, value, file.where(("scorer", option)))
-        for option, value in definition.scorer.options.items()
-        if isinstance(value, str) and _OPTION_FILE.fullmatch(value)
-    }
-    if read:
-        scorer = definition.scorer
-        scorer = scorer.model_copy(update={"options": {**scorer.options, **read}})
-        definition = definition.model_copy(update={"scorer": scorer})
-    return Task(definition, folder, suite.dimension, suite.suite, origin)
+    if isinstance(definition, DerivedDefinition):
+        derived = _with_option_files(definition, folder, file)
+        return Derived(derived, file, folder, suite.dimension, suite.suite, origin)
+    task = _with_option_files(definition, folder, file)
+    return Task(task, folder, suite.dimension, suite.suite, origin)
+
+
+def _with_option_files(definition: Defined, folder: Path, file: yamlfile.YamlFile) -> Defined:
+    """The definition with the files that options of its scorer and transform name, read."""
+    changes = {}
+    for part in ("scorer", "transform"):
+        ref = getattr(definition, part)
+        if ref is None:
+            continue
+        read = {
+            option: _option_file(folder, value, file.where((part, option)))
+            for option, value in ref.options.items()
+            if isinstance(value, str) and _OPTION_FILE.fullmatch(value)
+        }
+        if read:
+            changes[part] = ref.model_copy(update={"options": {**ref.options, **read}})
+    return definition.model_copy(update=changes) if changes else definition
 
 
 def _option_file(folder: Path, name: str, where: str) -> Any:
-    """A scorer's option that is a file beside the task: its fields take the name's place.
+    """An option that is a file beside the task: its fields take the name's place.
 
-    So what a run keeps of a task holds all that its scorer needs, and can be scored again without
+    So what a run keeps of a task holds all that it needs, and can be scored again without
     the task's folder.
     """
     base = folder.resolve()

@@ -26,7 +26,11 @@ from evalharness.tasks.render import PROMPT_VERSION, Renderer
 from tests.scorecard.test_metrics import OPTIONS, answered, bbq, pair, rows
 
 GOLDEN = Path(__file__).with_name("golden.json")
-TASKS = {n: t for n, t in Library.load().tasks.items() if t.definition.data.file_refs}
+TASKS = {
+    n: t
+    for n, t in Library.load().tasks.items()
+    if all(source.file_refs for source in t.definition.data)
+}
 
 TEXTS = [
     "", "A", "B.", "The answer is C.", "I'm sorry, but I can't help with that.", "red", "no idea",

@@ -14,8 +14,9 @@ import pytest
 from pydantic import ValidationError
 
 from evalharness.errors import DataError
-from evalharness.tasks.data import DATA_ROOT_VARIABLE, open_data, read_rows
-from evalharness.tasks.definition import FileRef
+from evalharness.tasks.data import DATA_ROOT_VARIABLE, open_data
+from evalharness.tasks.files import read_rows
+from evalharness.tasks.sources import FileRef
 from tests.tasks.making import SAMPLE, task
 
 TEXT_ROWS = [{"q": 'one, "two"', "a": "1"}, {"q": "dög 狗\nline", "a": "2"}]
@@ -98,7 +99,7 @@ def test_parquet(tmp_path):
         (
             "d.xlsx",
             "x",
-            "use one of .json, .jsonl, .csv, .tsv, .parquet (or .gz",
+            "use one of .json, .jsonl, .csv, .tsv, .txt, .parquet (or .gz",
         ),
         ("d", "x", "unknown kind of data file"),
         ("d.gz", "x", "unknown kind of data file"),
@@ -289,7 +290,7 @@ def test_the_digest_of_supplied_rows_tells_rows_apart(tmp_path):
     made = task()
 
     def sha256(rows):
-        return open_data(made, data_root=None, supplied=rows).files[0]["sha256"]
+        return open_data(made, data_root=None, supplied=rows).parts[0].files[0]["sha256"]
 
     assert sha256([{"a": 1, "b": 2}]) == sha256([{"b": 2, "a": 1}])
     assert len({sha256(rows) for rows in ([{"a": 1}], [{"a": "1"}], [{"a": True}], [])}) == 4

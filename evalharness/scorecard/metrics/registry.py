@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
 from typing import Any, cast
@@ -35,7 +35,7 @@ from evalharness.scorers import registry as scorers
 from evalharness.scorers.base import Scorer
 from evalharness.tasks.definition import ComponentRef, TaskDefinition
 
-__all__ = ["BUILT_IN", "MetricUse", "describe_metrics", "metrics_of", "names"]
+__all__ = ["BUILT_IN", "MetricUse", "describe_metrics", "in_run", "metrics_of", "names"]
 
 BUILT_IN: dict[str, type[Any]] = {
     metric.name: metric
@@ -57,13 +57,16 @@ class MetricUse:
     Args:
         key: its name in the scorecard; by default the metric's own.
         where: tag -> value: only these samples.
-        pair: key of the metric without which this one must not be read.
+        pair: the metric without which this one must not be read: its key, or ``task/key`` of
+            another task.
+        note: what to know about this use in this run.
     """
 
     key: str
     metric: Metric
     where: Mapping[str, str] = field(default_factory=dict)
     pair: str | None = None
+    note: str | None = None
 
     @property
     def needs(self) -> dict[str, str]:
@@ -107,10 +110,19 @@ def metrics_of(definition: TaskDefinition) -> list[MetricUse]:
         uses = [_judged(use) for use in uses]
     uses = [_paired(use) for use in uses]
     for use in uses:
-        if use.pair is not None and use.pair not in keys:
+        if use.pair is not None and "/" not in use.pair and use.pair not in keys:
             hint = yamlfile.did_you_mean(use.pair, keys)
             raise TaskError(f"{where}: '{use.key}' is paired with '{use.pair}'{hint}")
     return uses
+
+
+def in_run(use: MetricUse, tasks: Collection[str]) -> MetricUse:
+    """The use in a run of these tasks; without its counterpart's, the answer rate stands in."""
+    task, slash, _ = (use.pair or "").partition("/")
+    if not slash or task in tasks:
+        return use
+    note = f"to be read with {use.pair}, which this run does not have"
+    return dataclasses.replace(use, pair=ANSWER_RATE, note=note)
 
 
 def _judged(use: MetricUse) -> MetricUse:

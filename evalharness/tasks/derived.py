@@ -1,0 +1,150 @@
+"""Derived tasks: a task over another one, which replaces what it names of it."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, field_validator
+
+from evalharness.tasks.definition import (
+    ComponentRef,
+    DecodingDefinition,
+    MethodName,
+    Name,
+    TaskDefinition,
+)
+from evalharness.tasks.sources import Definition
+
+__all__ = ["AnyBase", "DerivedDefinition", "derived_name", "parts_of"]
+
+_DERIVED = re.compile(r"([a-z][a-z0-9_]*)\(([a-z][a-z0-9_]*)\)")
+
+#: What a derived definition may give itself; what it leaves out is the base's.
+_REPLACED = (
+    "prompt", "cue", "method", "order", "decoding", "generations", "epochs", "scorer", "metrics",
+    "slices", "strata", "content_warning",
+)  # fmt: skip
+
+
+class AnyBase(Definition):
+    """Which tasks can be the base: those with one of these scorers."""
+
+    default: list[Name] = Field(
+        min_length=1, description="the bases with which a whole suite runs it"
+    )
+    scorers: list[str] = Field(min_length=1)
+
+
+class DerivedDefinition(Definition):
+    """A ``task.yaml`` with a ``base``: items of another task, asked or read otherwise.
+
+    A base that is one task's name makes a task with the definition's own name. An `AnyBase` makes
+    one for each base, called ``name(base)``.
+    """
+
+    task: Name
+    version: int = Field(ge=1)
+    title: str | None = None
+    base: Name | AnyBase
+    construct_: str = Field(alias="construct", min_length=8)
+    source: str
+    languages: list[str] | None = Field(
+        default=None, description="those of the base's that it has; default: all"
+    )
+    transform: ComponentRef | None = None
+    prompt: str | None = None
+    cue: dict[str, str] | None = None
+    method: (
+        Literal["choose", "generate", "loglikelihood", "letter", "text"]
+        | Annotated[list[MethodName], Field(min_length=1)]
+        | None
+    ) = None
+    order: str | None = None
+    decoding: DecodingDefinition | None = None
+    generations: int | None = Field(default=None, ge=1, le=1000)
+    epochs: int | None = Field(default=None, ge=1, le=1000)
+    scorer: ComponentRef | None = None
+    metrics: list[ComponentRef] | None = Field(default=None, min_length=1)
+    slices: list[str] | None = None
+    strata: list[str] | None = None
+    tags: dict[str, list[str]] = Field(default_factory=dict)
+    content_warning: str | None = None
+    expect: dict[str, dict[str, Any]] = Field(default_factory=dict)
+
+    @field_validator("scorer", mode="before")
+    @classmethod
+    def _scorer(cls, value: Any) -> Any:
+        return ComponentRef.parse(value, "scorer")
+
+    @field_validator("transform", mode="before")
+    @classmethod
+    def _transform(cls, value: Any) -> Any:
+        return ComponentRef.parse(value, "transform")
+
+    @field_validator("metrics", mode="before")
+    @classmethod
+    def _metrics(cls, value: Any) -> Any:
+        if isinstance(value, list):
+            return [ComponentRef.parse(item, "metric") for item in value]
+        return value
+
+    def over(self, base: TaskDefinition) -> TaskDefinition:
+        """The definition of the task that it makes of ``base``.
+
+        Raises:
+            ValueError: the two do not fit; says why.
+        """
+        if base.base is not None:
+            raise ValueError(f"'{base.task}' is derived itself, from {base.base}")
+        if isinstance(self.base, AnyBase) and base.scorer.name not in self.base.scorers:
+            wanted = ", ".join(self.base.scorers)
+            raise ValueError(
+                f"'{base.task}' has the scorer '{base.scorer.name}'; a base has one of: {wanted}"
+            )
+        languages = [lang for lang in base.languages if lang in (self.languages or base.languages)]
+        if languages != base.languages and self.transform is None:
+            raise ValueError(f"'{base.task}' has items in {base.languages}, not only {languages}")
+        if not languages:
+            raise ValueError(f"'{base.task}' has no items in {self.languages}")
+        own = {name: value for name in _REPLACED if (value := getattr(self, name)) is not None}
+        if self.scorer is not None and self.metrics is None:
+            raise ValueError("another scorer needs metrics that read it; add 'metrics'")
+        return TaskDefinition.model_validate(
+            {
+                **base.model_dump(by_alias=True, exclude_unset=True),
+                **{name: _plain(value) for name, value in own.items()},
+                "task": derived_name(self, base.task),
+                "version": self.version,
+                "title": self.title and self.title + _over(self, base),
+                "base": f"{base.task} {base.version}",
+                "construct": self.construct_,
+                "source": f"{self.source}; items: {base.source}",
+                "transform": _plain(self.transform),
+                "tags": self.tags,
+                "expect": self.expect,
+            }
+        )
+
+
+def _over(definition: DerivedDefinition, base: TaskDefinition) -> str:
+    return f": {base.title or base.task}" if isinstance(definition.base, AnyBase) else ""
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Definition):
+        return value.model_dump(by_alias=True, exclude_unset=True)
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return value
+
+
+def derived_name(definition: DerivedDefinition, base: str) -> str:
+    """The name of the task that a definition makes of a base."""
+    return f"{definition.task}({base})" if isinstance(definition.base, AnyBase) else definition.task
+
+
+def parts_of(name: str) -> tuple[str, str] | None:
+    """The derived and the base task of ``perturbation(truthfulqa_mc1)``; None for a plain name."""
+    found = _DERIVED.fullmatch(name)
+    return None if found is None else (found[1], found[2])
