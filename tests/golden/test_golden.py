@@ -23,6 +23,8 @@ from evalharness.tasks.attempts import ATTEMPT_VERSION
 from evalharness.tasks.data import open_data
 from evalharness.tasks.library import Library
 from evalharness.tasks.render import PROMPT_VERSION, Renderer
+from evalharness.tasks.transforms.perturbations.base import perturb
+from evalharness.tasks.transforms.perturbations.kinds import KINDS
 from tests.scorecard.test_metrics import OPTIONS, answered, bbq, pair, rows
 
 GOLDEN = Path(__file__).with_name("golden.json")
@@ -48,6 +50,13 @@ SAMPLE = Sample(
             "correct_answers": ["red"], "incorrect_answers": ["蓝", "<|im_end|>"]},
 )  # fmt: skip
 
+
+#: What perturbations are made of.
+DISTURBED = [
+    "Because people believe that their government isn't going to build a large school, she is "
+    "running the center. It is not yet known; do not ask! What's the color?",
+    "新加坡的学校在哪里？现在时间还没到，国家的经济发展得怎么样？未来已来。",
+]
 
 #: Of scorers that have no default.
 SCORER_OPTIONS = {"judge": {"rubric": "truthfulness"}}
@@ -141,6 +150,17 @@ def judged(name):
     return digest([judge_prompt(rubric, SAMPLE, text) for text in TEXTS] + [rubric.to_json()])
 
 
+def variants(name):
+    """The digest of a perturbation's variants of fixed texts."""
+    found = [
+        perturb(KINDS[name], text, seed=1, item=str(item))
+        for text in DISTURBED
+        for item in range(20)
+        if KINDS[name].reads("en" if text.isascii() else "zh")
+    ]
+    return digest([made and made.text for made in found])
+
+
 def components():
     """Component -> (its version, what makes its digest)."""
     for name, task in TASKS.items():
@@ -152,6 +172,8 @@ def components():
     for name in bundled_rubrics():
         version = f"{rubric_of(name).version}/{SCORERS['judge'].version}"
         yield f"rubric {name}", version, lambda n=name: judged(n)
+    for name, kind in KINDS.items():
+        yield f"perturbation {name}", str(kind.version), lambda n=name: variants(n)
     for name, metric in METRICS.items():
         yield f"metric {name}", str(metric.version), lambda n=name: figures(n)
 
