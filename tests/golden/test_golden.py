@@ -52,11 +52,11 @@ SAMPLE = Sample(
 
 
 #: What perturbations are made of.
-DISTURBED = [
+DISTURBED = (
     "Because people believe that their government isn't going to build a large school, she is "
-    "running the center. It is not yet known; do not ask! What's the color?",
-    "新加坡的学校在哪里？现在时间还没到，国家的经济发展得怎么样？未来已来。",
-]
+    "running the center. It is not yet known; do not ask! What's the color?\n"
+    "新加坡的学校在哪里？现在时间还没到，国家的经济发展得怎么样？未来已来。"
+).splitlines()
 
 #: Of scorers that have no default.
 SCORER_OPTIONS = {"judge": {"rubric": "truthfulness"}}
