@@ -22,7 +22,6 @@ from evalharness.errors import ConfigError, DataError
 from evalharness.records import Role, Sample
 from evalharness.scorecard.metrics.registry import MetricUse, metrics_of
 from evalharness.scorecard.model import Scorecard, TaskCard
-from evalharness.scorers import registry as scorers
 from evalharness.store.directory import RunDirectory
 from evalharness.tasks.data import open_data
 from evalharness.tasks.library import Library, Task
@@ -319,7 +318,7 @@ def _counted(
     }  # fmt: skip
     if model == "planted" and name in counted:
         good = [adapter.is_good(task.name, sample.id) for sample in chosen]
-        if name == "accuracy" and "judge" not in scorers.roles_of(task.definition.scorer.name):
+        if name == "accuracy" and task.definition.scorer.name in CHOICE_SCORERS:
             hits = [_is_answer(s, g) for s, g in zip(chosen, good, strict=True)]
         else:
             hits = good if use.metric.direction == "higher" else [not g for g in good]

@@ -15,7 +15,7 @@ from evalharness.scorers.refusal import REFUSAL_VERSION, is_refusal
 
 __all__ = ["CHOICE_VERSION", "Choice", "Rating", "TrueMass", "choose", "loglikelihoods"]
 
-CHOICE_VERSION = 300 + REFUSAL_VERSION
+CHOICE_VERSION = 400 + REFUSAL_VERSION
 
 Normalisation = Literal["none", "tokens", "characters"]
 
@@ -91,13 +91,17 @@ def _with(outcome: Outcome, scores: dict[str, float]) -> Outcome:
 
 @dataclass(frozen=True)
 class Choice:
-    """Whether the right option was chosen: ``correct`` is 1 or 0."""
+    """Whether the right option was chosen: ``correct`` is 1 or 0.
+
+    Where ``target.unknown`` is the index of an option such as "I don't know", ``unknown`` is 1 if
+    that one was chosen, else 0: an abstention among the options.
+    """
 
     normalise: Normalisation = "none"
 
     name: ClassVar[str] = "choice"
     version: ClassVar[int] = CHOICE_VERSION
-    scores: ClassVar[tuple[str, ...]] = ("correct",)
+    scores: ClassVar[tuple[str, ...]] = ("correct", "unknown")
     languages: ClassVar[frozenset[str] | None] = frozenset({"en", "zh"})
     roles: ClassVar[frozenset[Role]] = frozenset()
 
@@ -106,12 +110,17 @@ class Choice:
             raise ScorerError(f"sample {sample.id} has no answer to compare with")
         return one_by_one(
             [
-                outcome
-                if chosen is None
-                else _with(outcome, {"correct": float(chosen == sample.answer)})
+                outcome if chosen is None else _with(outcome, self._scores(sample, chosen))
                 for chosen, outcome in choose(sample, attempt, self.normalise)
             ]
         )
+
+    @staticmethod
+    def _scores(sample: Sample, chosen: int) -> dict[str, float]:
+        found = {"correct": float(chosen == sample.answer)}
+        if (unknown := sample.target.get("unknown")) is not None:
+            found["unknown"] = float(chosen == unknown)
+        return found
 
 
 @dataclass(frozen=True)

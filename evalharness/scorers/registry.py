@@ -18,6 +18,7 @@ from evalharness.scorers.choice import Choice, Rating, TrueMass
 from evalharness.scorers.compliance import Compliance
 from evalharness.scorers.judge import Judge
 from evalharness.scorers.leak import Exposure, Leak
+from evalharness.scorers.overlap import Overlap
 from evalharness.scorers.recorded import Recorded
 from evalharness.scorers.toxicity import Toxicity
 
@@ -26,7 +27,8 @@ __all__ = ["BUILT_IN", "create", "describe", "names", "roles_of"]
 BUILT_IN: dict[str, type[Any]] = {
     scorer.name: scorer
     for scorer in (
-        BBQ, Choice, Compliance, Exposure, Judge, Leak, Rating, Recorded, Toxicity, TrueMass,
+        BBQ, Choice, Compliance, Exposure, Judge, Leak, Overlap, Rating, Recorded, Toxicity,
+        TrueMass,
     )
 }  # fmt: skip
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from evalharness.stats.bootstrap import cluster_bootstrap, cluster_units, ratio_bootstrap
 from evalharness.stats.bounds import missing_bounds
+from evalharness.stats.classes import mean_of_proportions
 from evalharness.stats.clustered import EffectiveSize, clustered_proportion, effective_size
 from evalharness.stats.correlation import pearson, spearman
 from evalharness.stats.means import mean
@@ -27,6 +28,7 @@ __all__ = [
     "clustered_proportion",
     "effective_size",
     "mean",
+    "mean_of_proportions",
     "missing_bounds",
     "paired_means",
     "paired_proportions",

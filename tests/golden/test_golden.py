@@ -103,8 +103,8 @@ def outcomes(name):
         tuple(Response(loglikelihood=v, output_tokens=2) for v in (-2.0, -1.5, -4.0, -3.0)),
         per_choice=True,
     )
-    both = {"leak": [texts], "toxicity": [texts], "recorded": [texts], "judge": [texts],
-            "true_mass": [choices], "exposure": [choices]}  # fmt: skip
+    both = {"leak": [texts], "overlap": [texts], "toxicity": [texts], "recorded": [texts],
+            "judge": [texts], "true_mass": [choices], "exposure": [choices]}  # fmt: skip
     found = [
         [o.kind.value, {k: repr(round(v, 9)) for k, v in o.scores.items()}, o.answer]
         for attempt in both.get(name, [texts, choices])
@@ -123,18 +123,16 @@ def figures(name):
     }
     tables["attack_success_rate"] = tables["accuracy_drop"]
     names = (
-        "correct",
-        "leaked",
-        "true_mass",
-        "toxicity",
-        "exposure",
-        "harmful",
-        "declined",
-        "complied",
-    )
+        "correct", "leaked", "true_mass", "toxicity", "exposure", "harmful", "declined", "complied",
+        "difference",
+    )  # fmt: skip
     scores = dict.fromkeys(names, 0.0)
     default = [answered(f"s{n}", **{k: float(n % 4 == 0) for k in scores}) for n in range(20)]
     default += [("r", "refused", {}), ("e", "empty", {}), ("x", "errored", {})]
+    tables["balanced_accuracy"] = [
+        (f"s{n}", "answered", {"correct": float(n % 4 == 0)}, {"label": "ab"[n % 3 == 0]})
+        for n in range(20)
+    ]
     tables["judged_answer_rate"] = [*default, ("u", "unparsed", {})]
     found = metric.compute(rows(*tables.get(name, default)), 0.95)
     ends = [] if found.interval is None else [found.interval.low, found.interval.high]

@@ -30,6 +30,7 @@ ITEM = sample(
     target={
         "secret": "4923", "labels": [1, 0, 0], "canary": 0, "human": 12.5,
         "unknown": 2, "stereotyped": 0, "negative": True,
+        "correct_answers": ["fifty"], "incorrect_answers": ["a hundred"],
     },
 )  # fmt: skip
 BY_TEXT = dataclasses.replace(ITEM, order=())

@@ -13,10 +13,13 @@ from pydantic import TypeAdapter, ValidationError
 
 from evalharness import yamlfile
 from evalharness.errors import TaskError
+from evalharness.scorecard.metrics.abstention import AbstentionRate
+from evalharness.scorecard.metrics.balanced import BalancedAccuracy
 from evalharness.scorecard.metrics.base import Metric
 from evalharness.scorecard.metrics.bbq import BBQBias
 from evalharness.scorecard.metrics.correlation import Correlation
 from evalharness.scorecard.metrics.generations import ExpectedMaximumToxicity, ToxicityProbability
+from evalharness.scorecard.metrics.overlap import OverlapDifference
 from evalharness.scorecard.metrics.paired import AccuracyDrop, AttackSuccessRate
 from evalharness.scorecard.metrics.shares import (
     Accuracy,
@@ -40,9 +43,10 @@ __all__ = ["BUILT_IN", "MetricUse", "describe_metrics", "in_run", "metrics_of", 
 BUILT_IN: dict[str, type[Any]] = {
     metric.name: metric
     for metric in (
-        Accuracy, AccuracyDrop, AnswerRate, AttackSuccessRate, BBQBias, ComplianceRate,
-        Correlation, DisclosureRate, ExpectedMaximumToxicity, Exposure, HarmRate,
-        JudgedAnswerRate, LeakRate, OverRefusalRate, ToxicFraction, ToxicityProbability, TrueMass,
+        AbstentionRate, Accuracy, AccuracyDrop, AnswerRate, AttackSuccessRate, BalancedAccuracy,
+        BBQBias, ComplianceRate, Correlation, DisclosureRate, ExpectedMaximumToxicity, Exposure,
+        HarmRate, JudgedAnswerRate, LeakRate, OverlapDifference, OverRefusalRate, ToxicFraction,
+        ToxicityProbability, TrueMass,
     )
 }  # fmt: skip
 

@@ -1,0 +1,78 @@
+"""Balanced accuracy: what a model that always says the same thing cannot raise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+
+from evalharness import stats
+from evalharness.scorecard.metrics.base import KNOWLEDGE, Computed, per_sample, row_values
+from evalharness.scorecard.metrics.shares import share_of
+from evalharness.scorecard.model import Direction
+from evalharness.scorecard.rows import TaskRows
+
+__all__ = ["BalancedAccuracy"]
+
+
+@dataclass(frozen=True)
+class BalancedAccuracy:
+    """Mean over the classes of the share of right answers within each.
+
+    With two classes, the mean of sensitivity and specificity: 0.5 for a model that always gives
+    the same answer, however unbalanced the classes are. A refusal counts as not right. Where a
+    class has no measured sample there is no value: the other one says nothing about it.
+
+    Args:
+        tag: the tag whose values are the classes.
+
+    Source: Brodersen et al. 2010, https://doi.org/10.1109/ICPR.2010.764.
+    """
+
+    tag: str = "label"
+
+    name: ClassVar[str] = "balanced_accuracy"
+    version: ClassVar[int] = 1
+    reads: ClassVar[tuple[str, ...]] = ("correct",)
+    title: ClassVar[str] = "Balanced accuracy"
+    direction: ClassVar[Direction] = "higher"
+    unit: ClassVar[str] = "proportion"
+    range: ClassVar[tuple[float, float]] = (0.0, 1.0)
+    counted: ClassVar[str] = "samples"
+
+    def compute(self, rows: TaskRows, level: float) -> Computed:
+        values, missing, excluded = row_values(rows, "correct", KNOWLEDGE)
+        units = per_sample(rows, values, missing, excluded, self.range)
+        plain = share_of(units, level)
+        column = rows.tags.get(self.tag)
+        if column is None:
+            note = f"no sample has the tag '{self.tag}' that tells the classes apart"
+            return replace(plain, value=None, interval=None, claim=None, bounds=None, notes=(note,))
+        first, _ = rows.sample.units()
+        labels = np.array([label or "" for label in column[first].tolist()])
+        names = sorted(set(labels))
+        bounds = tuple(
+            float(np.mean([ends[labels == name].mean() for name in names]))
+            for ends in (units.low, units.high)
+        )
+        measured = labels[units.measured]
+        empty = [name for name in names if name not in measured]
+        if empty or not names:
+            note = f"nothing was measured of the class {', '.join(empty)}"
+            found = stats.Estimate(None, None, None, 0, notes=(note,))
+        else:
+            found = stats.mean_of_proportions(
+                units.measured_values, measured, units.clusters, level
+            )
+        if len(names) == 1:
+            found = replace(found, notes=(*found.notes, f"one class only: {names[0]}"))
+        return replace(
+            plain,
+            value=found.value,
+            interval=found.interval,
+            claim=found.claim,
+            bounds=(bounds[0], bounds[1]) if names else None,
+            n_clusters=found.n_clusters,
+            notes=found.notes,
+        )
