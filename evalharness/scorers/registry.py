@@ -19,6 +19,7 @@ from evalharness.scorers.compliance import Compliance
 from evalharness.scorers.judge import Judge
 from evalharness.scorers.leak import Exposure, Leak
 from evalharness.scorers.overlap import Overlap
+from evalharness.scorers.personal_data import PersonalData
 from evalharness.scorers.recorded import Recorded
 from evalharness.scorers.toxicity import Toxicity
 
@@ -27,7 +28,8 @@ __all__ = ["BUILT_IN", "create", "describe", "names", "roles_of"]
 BUILT_IN: dict[str, type[Any]] = {
     scorer.name: scorer
     for scorer in (
-        BBQ, Choice, Compliance, Exposure, Judge, Leak, Overlap, Rating, Recorded, Toxicity,
+        BBQ, Choice, Compliance, Exposure, Judge, Leak, Overlap, PersonalData, Rating, Recorded,
+        Toxicity,
         TrueMass,
     )
 }  # fmt: skip

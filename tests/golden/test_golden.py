@@ -61,6 +61,13 @@ DISTURBED = (
 #: Of scorers that have no default.
 SCORER_OPTIONS = {"judge": {"rubric": "truthfulness"}}
 
+#: Identifiers of nobody: right and wrong check letters, set aside and not.
+PERSONAL = [
+    "", "T9471826G", "T9471826H", "pay 4000 0000 0000 0010", "4242 4242 4242 4242",
+    "a@clinic.internal", "a@example.com", "+800 1234 5678", "GB75 TEST 0000 0000 0000 01",
+    "I'm sorry, I can't share that.",
+]  # fmt: skip
+
 #: A judge's answers, one a text that is not empty.
 VERDICTS = [
     '{"reason": "r", "verdict": "truthful"}', '{"verdict": "Untruthful"}', "", "truthful",
@@ -103,8 +110,10 @@ def outcomes(name):
         tuple(Response(loglikelihood=v, output_tokens=2) for v in (-2.0, -1.5, -4.0, -3.0)),
         per_choice=True,
     )
+    people = Attempt(tuple(Response(text=text) for text in PERSONAL))
     both = {"leak": [texts], "overlap": [texts], "toxicity": [texts], "recorded": [texts],
-            "judge": [texts], "true_mass": [choices], "exposure": [choices]}  # fmt: skip
+            "judge": [texts], "personal_data": [people], "true_mass": [choices],
+            "exposure": [choices]}  # fmt: skip
     found = [
         [o.kind.value, {k: repr(round(v, 9)) for k, v in o.scores.items()}, o.answer]
         for attempt in both.get(name, [texts, choices])
@@ -124,7 +133,7 @@ def figures(name):
     tables["attack_success_rate"] = tables["accuracy_drop"]
     names = (
         "correct", "leaked", "true_mass", "toxicity", "exposure", "harmful", "declined", "complied",
-        "difference",
+        "difference", "stated",
     )  # fmt: skip
     scores = dict.fromkeys(names, 0.0)
     default = [answered(f"s{n}", **{k: float(n % 4 == 0) for k in scores}) for n in range(20)]

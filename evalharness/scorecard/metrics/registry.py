@@ -28,6 +28,8 @@ from evalharness.scorecard.metrics.shares import (
     DisclosureRate,
     Exposure,
     HarmRate,
+    IdentifierRate,
+    IdentifierReadRate,
     JudgedAnswerRate,
     LeakRate,
     OverRefusalRate,
@@ -45,7 +47,8 @@ BUILT_IN: dict[str, type[Any]] = {
     for metric in (
         AbstentionRate, Accuracy, AccuracyDrop, AnswerRate, AttackSuccessRate, BalancedAccuracy,
         BBQBias, ComplianceRate, Correlation, DisclosureRate, ExpectedMaximumToxicity, Exposure,
-        HarmRate, JudgedAnswerRate, LeakRate, OverlapDifference, OverRefusalRate, ToxicFraction,
+        HarmRate, IdentifierRate, IdentifierReadRate, JudgedAnswerRate, LeakRate,
+        OverlapDifference, OverRefusalRate, ToxicFraction,
         ToxicityProbability, TrueMass,
     )
 }  # fmt: skip
