@@ -314,7 +314,7 @@ def _counted(
     name = use.metric.name
     counted = {
         "accuracy", "leak_rate", "disclosure_rate", "harm_rate", "compliance_rate",
-        "over_refusal_rate",
+        "over_refusal_rate", "identifier_rate", "identifier_read_rate",
     }  # fmt: skip
     if model == "planted" and name in counted:
         good = [adapter.is_good(task.name, sample.id) for sample in chosen]
