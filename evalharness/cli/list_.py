@@ -50,7 +50,7 @@ def _suites() -> list[dict[str, Any]]:
         {
             "name": suite.name,
             "version": f"v{suite.definition.version}",
-            "tasks": f"{len(suite.tasks)} tasks",
+            "tasks": f"{len(suite.names)} tasks",
             "construct": suite.definition.construct_,
             "from": suite.origin,
         }

@@ -144,7 +144,7 @@ def _entries(loaded: Loaded, library: Library) -> Iterator[TaskEntry]:
             suite = chosen[0]
         else:
             suite = library.suite(name, "suites")
-        for task in suite.tasks.values():
+        for task in library.tasks_of(suite):
             # data that only the user has cannot be part of a whole suite
             if task.name not in named and task.definition.supplied is None:
                 yield TaskEntry(task=task.name)

@@ -95,8 +95,6 @@ class DerivedDefinition(Definition):
         Raises:
             ValueError: the two do not fit; says why.
         """
-        if base.base is not None:
-            raise ValueError(f"'{base.task}' is derived itself, from {base.base}")
         if isinstance(self.base, AnyBase) and base.scorer.name not in self.base.scorers:
             wanted = ", ".join(self.base.scorers)
             raise ValueError(

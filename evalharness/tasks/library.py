@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 from typing import Any, TypeVar
@@ -62,12 +62,22 @@ class Derived:
         base = self.definition.base
         return base.default if isinstance(base, AnyBase) else [base]
 
-    def over(self, base: Task) -> Task:
+    def over(self, base: Task | Derived) -> Task:
         """The task that it makes of another.
 
         Raises:
             TaskError: the two do not fit.
         """
+        if isinstance(base, Derived):
+            name = base.definition.task
+            raise TaskError(
+                f"{self.file.where(('base',))}: '{name}' is derived itself; name its base"
+            )
+        if isinstance(self.definition.base, str) and base.name != self.definition.base:
+            name = self.definition.task
+            raise TaskError(
+                f"{self.file.where(('base',))}: '{name}' is made of {self.definition.base} alone"
+            )
         try:
             definition = self.definition.over(base.definition)
         except ValidationError as fault:
@@ -84,22 +94,38 @@ class Derived:
 
 @dataclass(frozen=True)
 class Suite:
-    """The tasks for one dimension; ``derived`` are those that are made of others, by name."""
+    """The tasks for one dimension: the names of their folders, each read when it is needed."""
 
     definition: SuiteDefinition
     folder: Path
     origin: str
-    tasks: dict[str, Task]
-    derived: dict[str, Derived] = field(default_factory=dict)
+    names: tuple[str, ...]
+    _read: dict[str, Task | Derived] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def name(self) -> str:
         return self.definition.suite
 
+    def read(self, name: str) -> Task | Derived:
+        """What one folder defines.
+
+        Raises:
+            TaskError: its definition is wrong.
+        """
+        if name not in self._read:
+            self._read[name] = _load_task(self.folder / name, self.definition, self.origin)
+        return self._read[name]
+
+    @property
+    def tasks(self) -> dict[str, Task]:
+        """Its tasks that are made of no other, by name."""
+        found = {name: self.read(name) for name in self.names}
+        return {name: task for name, task in found.items() if isinstance(task, Task)}
+
 
 @dataclass(frozen=True)
 class Library:
-    """All suites that a run may pick from."""
+    """All suites that a run may pick from. A task's file is read when the task is asked for."""
 
     suites: dict[str, Suite]
 
@@ -108,7 +134,7 @@ class Library:
         """The built-in suites, those of installed plugins, and those in ``folders``.
 
         Raises:
-            TaskError: a definition is wrong, or two suites define the same name.
+            TaskError: a definition in ``folders`` or a suite's is wrong, or two have one name.
         """
         found: dict[str, Suite] = {}
         for folder, origin in [*_built_in(), *_plugins(), *((f, str(f)) for f in folders)]:
@@ -117,35 +143,58 @@ class Library:
                 other = found[suite.name].origin
                 raise TaskError(f"{folder}: suite '{suite.name}' is already defined by {other}")
             found[suite.name] = suite
-        names: dict[str, str] = {}
+        owners: dict[str, str] = {}
         for suite in found.values():
-            for name in (*suite.tasks, *suite.derived):
-                if name in names:
+            for name in suite.names:
+                if name in owners:
                     raise TaskError(
                         f"{suite.folder}: task '{name}' is already defined in suite "
-                        f"'{names[name]}'; give it another name"
+                        f"'{owners[name]}'; give it another name"
                     )
-                names[name] = suite.name
-        plain = cls(found)
-        return cls({name: plain._with_derived(suite) for name, suite in found.items()})
-
-    def _with_derived(self, suite: Suite) -> Suite:
-        """A suite with the tasks that its derived definitions make of their bases."""
-        made = dict(suite.tasks)
-        for derived in suite.derived.values():
-            for base in derived.bases:
-                if base not in self.tasks:
-                    hint = yamlfile.did_you_mean(base, self.tasks)
-                    where = derived.file.where(("base",))
-                    raise TaskError(f"{where}: there is no task '{base}'{hint}")
-                task = derived.over(self.tasks[base])
-                made[task.name] = task
-        return replace(suite, tasks=made)
+                owners[name] = suite.name
+        # a fault in a suite of one's own is told at once, whatever a run picks of it
+        for suite in found.values():
+            for name in suite.names if suite.folder in folders else ():
+                suite.read(name)
+        return cls(found)
 
     @property
     def tasks(self) -> dict[str, Task]:
-        """Every task by name."""
-        return {name: task for suite in self.suites.values() for name, task in suite.tasks.items()}
+        """Every task by name, derived ones over their suites' own bases among them."""
+        return {t.name: t for suite in self.suites.values() for t in self.tasks_of(suite)}
+
+    def tasks_of(self, suite: Suite) -> list[Task]:
+        """The tasks of a whole suite, in its order.
+
+        Raises:
+            TaskError: a definition is wrong, or a derived task's base is none.
+        """
+        found: list[Task] = []
+        for name in suite.names:
+            read = suite.read(name)
+            found += [read] if isinstance(read, Task) else self._made(read)
+        return found
+
+    def _made(self, derived: Derived) -> list[Task]:
+        """The tasks that a derived definition makes of its own bases."""
+        made = []
+        for base in derived.bases:
+            found = self._read(base)
+            if found is None:
+                hint = yamlfile.did_you_mean(base, self._names)
+                where = derived.file.where(("base",))
+                raise TaskError(f"{where}: there is no task '{base}'{hint}")
+            made.append(derived.over(found))
+        return made
+
+    @property
+    def _names(self) -> list[str]:
+        return [name for suite in self.suites.values() for name in suite.names]
+
+    def _read(self, name: str) -> Task | Derived | None:
+        """What stands under the name of a folder."""
+        suite = next((suite for suite in self.suites.values() if name in suite.names), None)
+        return None if suite is None else suite.read(name)
 
     def task(self, name: str, where: str) -> Task:
         """One task by name.
@@ -154,24 +203,27 @@ class Library:
 
         Raises:
             ConfigError: there is no such task; names the nearest.
-            TaskError: a derived task cannot be made of that base.
+            TaskError: its definition is wrong, or a derived task cannot be made of that base.
         """
-        if name in self.tasks:
-            return self.tasks[name]
-        derived = {n: made for suite in self.suites.values() for n, made in suite.derived.items()}
-        if (parts := parts_of(name)) is not None and parts[0] in derived:
-            return derived[parts[0]].over(self._base(parts[1], where))
-        if name in derived:
-            bases = " or ".join(f"{name}({base})" for base in derived[name].bases)
-            raise ConfigError(f"{where}: '{name}' is made of another task; write {bases}")
-        hint = yamlfile.did_you_mean(name, self.tasks)
+        read = self._read(name)
+        if isinstance(read, Task):
+            return read
+        if read is not None:
+            made = {task.name: task for task in self._made(read)}
+            if name in made:
+                return made[name]
+            raise ConfigError(
+                f"{where}: '{name}' is made of another task; write {' or '.join(made)}"
+            )
+        parts = parts_of(name)
+        if parts is not None and isinstance(derived := self._read(parts[0]), Derived):
+            base = self._read(parts[1])
+            if base is None:
+                hint = yamlfile.did_you_mean(parts[1], self._names)
+                raise ConfigError(f"{where}: there is no task '{parts[1]}' to derive from{hint}")
+            return derived.over(base)
+        hint = yamlfile.did_you_mean(name, self._names)
         raise ConfigError(f"{where}: there is no task '{name}'{hint}")
-
-    def _base(self, name: str, where: str) -> Task:
-        if name not in self.tasks:
-            hint = yamlfile.did_you_mean(name, self.tasks)
-            raise ConfigError(f"{where}: there is no task '{name}' to derive from{hint}")
-        return self.tasks[name]
 
     def suite(self, name: str, where: str) -> Suite:
         """One suite by name.
@@ -227,20 +279,13 @@ def load_suite(folder: Path, origin: str) -> Suite:
     definition = yamlfile.validate(SuiteDefinition, file, TaskError)
     present = sorted(path.parent.name for path in folder.glob("*/task.yaml"))
     names = definition.tasks if definition.tasks is not None else present
-    tasks: dict[str, Task] = {}
-    derived: dict[str, Derived] = {}
     for name in names:
         if name not in present:
             raise TaskError(
                 f"{file.where(('tasks',))}: there is no {folder / name / 'task.yaml'}"
                 f"{yamlfile.did_you_mean(name, present)}"
             )
-        loaded = _load_task(folder / name, definition, origin)
-        if isinstance(loaded, Derived):
-            derived[name] = loaded
-        else:
-            tasks[name] = loaded
-    return Suite(definition, folder, origin, tasks, derived)
+    return Suite(definition, folder, origin, tuple(names))
 
 
 def _load_task(folder: Path, suite: SuiteDefinition, origin: str) -> Task | Derived:

@@ -101,7 +101,7 @@ def test_headlines_name_tasks_and_metrics_that_exist(found, name):
     assert suite.definition.headline
     for entry in suite.definition.headline:
         task, _, metric = entry.partition("/")
-        assert metric in {use.key for use in metrics_of(suite.tasks[task].definition)}
+        assert metric in {use.key for use in metrics_of(found.task(task, name).definition)}
 
 
 # --- on the real data ----------------------------------------------------------------------------

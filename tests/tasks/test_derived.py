@@ -65,7 +65,9 @@ def derived(tmp_path, base: Any = "small", **changes: Any) -> Library:
     }  # fmt: skip
     definition = {key: value for key, value in definition.items() if value is not None}
     (suite / "loud" / "task.yaml").write_text(yaml.safe_dump(definition), encoding="utf-8")
-    return Library.load([suite])
+    library = Library.load([suite])
+    library.tasks_of(library.suites["mine"])
+    return library
 
 
 def test_a_derived_task_replaces_what_it_names_of_its_base(tmp_path):
@@ -98,7 +100,8 @@ def test_its_items_are_made_of_the_base_s(tmp_path):
 def test_a_base_of_choice_makes_a_task_for_each(tmp_path):
     library = derived(tmp_path, {"default": ["small"], "scorers": ["choice"]}, title="Loud")
     assert library.task("loud(small)", "here").definition.title == "Loud: small"
-    assert "loud(small)" in library.suites["mine"].tasks
+    names = [task.name for task in library.tasks_of(library.suites["mine"])]
+    assert names == ["loud(small)", "small"]
     other = library.task("loud(quickstart_factuality)", "here")
     assert other.data_folder.name == "quickstart_factuality"
     with pytest.raises(ConfigError, match=re.escape("write loud(small)")):
@@ -107,8 +110,13 @@ def test_a_base_of_choice_makes_a_task_for_each(tmp_path):
         library.task("loud(smal)", "here")
     with pytest.raises(TaskError, match="has the scorer 'bbq'; a base has one of: choice"):
         library.task("loud(bbq)", "here")
-    with pytest.raises(TaskError, match="derived itself"):
-        library.suites["mine"].derived["loud"].over(other)
+    with pytest.raises(TaskError, match="'loud' is derived itself"):
+        library.task("loud(loud)", "here")
+
+
+def test_a_base_that_is_named_is_the_only_one(tmp_path):
+    with pytest.raises(TaskError, match="'loud' is made of small alone"):
+        derived(tmp_path).task("loud(quickstart_factuality)", "here")
 
 
 @pytest.mark.parametrize(

@@ -84,14 +84,14 @@ def test_a_wrong_task_names_its_file_and_line(tmp_path):
     line = len(path.read_text().splitlines())
     expected = f"{path}:{line}: metricks: there is no such field; did you mean 'metrics'?"
     with pytest.raises(TaskError, match=re.escape(expected)):
-        load_suite(folder, "here")
+        Library.load([folder])
 
 
 def test_a_task_and_its_folder_have_one_name(tmp_path):
     folder = write_task(tmp_path / "mine", "my_task")
     (folder / "my_task").rename(folder / "other")
     with pytest.raises(TaskError, match="task 'my_task' lies in a folder called 'other'"):
-        load_suite(folder, "here")
+        Library.load([folder])
 
 
 def test_a_suite_may_list_its_tasks(tmp_path):
