@@ -137,8 +137,20 @@ class MetricSlices:
         own = not dataset.origin.startswith("supplied")
         self._open = [use for use in metrics_of(definition) if use.needs] if own else []
         self._values: dict[str, set[str]] = {tag: set() for use in self._open for tag in use.needs}
+        self._grouping = [(use.key, tag) for use in metrics_of(definition) for tag in use.tags]
 
     def see(self, sample: Sample) -> None:
+        """One sample more.
+
+        Raises:
+            TaskError: it lacks a tag that a metric groups samples by.
+        """
+        for key, tag in self._grouping:
+            if tag not in sample.tags:
+                hint = yamlfile.did_you_mean(tag, self._tags)
+                raise TaskError(
+                    f"task {self._task}: metric '{key}': {sample.id} has no tag '{tag}'{hint}"
+                )
         if not self._open:
             return
         for tag, values in self._values.items():

@@ -22,6 +22,7 @@ from evalharness.scorers.overlap import Overlap
 from evalharness.scorers.personal_data import PersonalData
 from evalharness.scorers.recorded import Recorded
 from evalharness.scorers.toxicity import Toxicity
+from evalharness.scorers.traits import PlainTraits, Traits
 
 __all__ = ["BUILT_IN", "create", "describe", "names", "roles_of"]
 
@@ -31,6 +32,7 @@ BUILT_IN: dict[str, type[Any]] = {
         BBQ, Choice, Compliance, Exposure, Judge, Leak, Overlap, PersonalData, Rating, Recorded,
         Toxicity,
         TrueMass,
+        PlainTraits, Traits,
     )
 }  # fmt: skip
 

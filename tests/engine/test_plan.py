@@ -120,6 +120,13 @@ def test_what_a_run_leaves_out_or_supplies_may_lack_a_slice(tmp_path, entry):
     assert planned(suite, **entry).tasks[0].n_planned == 1
 
 
+def test_the_groups_of_a_gap_must_exist(tmp_path):
+    suite = with_metric(tmp_path, "metric: accuracy_gap, by: topics")
+    expected = "metric 'accuracy_gap': q001 has no tag 'topics'; did you mean 'topic'?"
+    with pytest.raises(TaskError, match=re.escape(expected)):
+        planned(suite)
+
+
 # -- headlines -------------------------------------------------------------------------------------
 
 

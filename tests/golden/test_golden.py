@@ -122,6 +122,13 @@ def outcomes(name):
     return digest(found)
 
 
+def by_group(number):
+    """A row of one of two groups, with a value for each gap."""
+    names = ("correct", "length", "refused", "sentiment", "toxicity")
+    scores = dict.fromkeys(names, float(number % 3 == 0))
+    return (f"s{number}", "answered", scores, {"variant": "ab"[number % 2]})
+
+
 def figures(name):
     """The digest of a metric's figures on a fixed table."""
     metric = METRICS[name](**OPTIONS.get(name, {}))
@@ -135,6 +142,7 @@ def figures(name):
         "correct", "leaked", "true_mass", "toxicity", "exposure", "harmful", "declined", "complied",
         "difference", "stated",
     )  # fmt: skip
+    tables |= {k: [by_group(n) for n in range(20)] for k, o in OPTIONS.items() if "by" in o}
     scores = dict.fromkeys(names, 0.0)
     default = [answered(f"s{n}", **{k: float(n % 4 == 0) for k in scores}) for n in range(20)]
     default += [("r", "refused", {}), ("e", "empty", {}), ("x", "errored", {})]

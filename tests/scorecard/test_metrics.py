@@ -441,7 +441,12 @@ def test_a_correlation_pairs_within_each_repeat():
 
 # -- all of them -----------------------------------------------------------------------------------
 
-OPTIONS = {"bbq_bias": {"condition": "ambiguous"}, "correlation": {"x": "rating", "y": "human"}}
+
+OPTIONS = {
+    "bbq_bias": {"condition": "ambiguous"},
+    "correlation": {"x": "rating", "y": "human"},
+    **{name: {"by": "variant"} for name in BUILT_IN if name.endswith("_gap")},
+}
 
 
 @pytest.mark.parametrize("name", BUILT_IN)

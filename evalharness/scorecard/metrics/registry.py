@@ -18,6 +18,13 @@ from evalharness.scorecard.metrics.balanced import BalancedAccuracy
 from evalharness.scorecard.metrics.base import Metric
 from evalharness.scorecard.metrics.bbq import BBQBias
 from evalharness.scorecard.metrics.correlation import Correlation
+from evalharness.scorecard.metrics.gaps import (
+    AccuracyGap,
+    LengthGap,
+    RefusalGap,
+    SentimentGap,
+    ToxicityGap,
+)
 from evalharness.scorecard.metrics.generations import ExpectedMaximumToxicity, ToxicityProbability
 from evalharness.scorecard.metrics.overlap import OverlapDifference
 from evalharness.scorecard.metrics.paired import AccuracyDrop, AttackSuccessRate
@@ -50,6 +57,7 @@ BUILT_IN: dict[str, type[Any]] = {
         HarmRate, IdentifierRate, IdentifierReadRate, JudgedAnswerRate, LeakRate,
         OverlapDifference, OverRefusalRate, ToxicFraction,
         ToxicityProbability, TrueMass,
+        AccuracyGap, LengthGap, RefusalGap, SentimentGap, ToxicityGap,
     )
 }  # fmt: skip
 
@@ -81,6 +89,11 @@ class MetricUse:
         if isinstance(self.metric, BBQBias):
             return {**self.where, "condition": self.metric.condition}
         return dict(self.where)
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The tags by whose values it groups samples: every sample must have them."""
+        return tuple(getattr(self.metric, "tags", ()))
 
     @property
     def title(self) -> str:
