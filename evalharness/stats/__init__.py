@@ -1,6 +1,8 @@
 """Intervals that are right at 0 and at 1, over clusters, and that say why when there is none.
 
 Arrays in, frozen records out; no NaN leaves. ``docs/statistics.md`` says what is used when and why.
+The modules write ``scipy.special.ndtri`` and import ``scipy`` alone: scipy loads its parts at their
+first use, and they would be a third of what a command imports before it asks anything.
 """
 
 from __future__ import annotations

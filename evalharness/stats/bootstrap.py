@@ -17,8 +17,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike
-from scipy import special
 
 from evalharness.stats._clusters import (
     FloatArray,
@@ -238,12 +238,12 @@ def _bca_tails(
     spread = float(np.square(pull).sum())
     if not 0 < share < 1 or np.abs(pull).max() <= _ROUNDING * np.abs(left_out).max():
         return None
-    bias = float(special.ndtri(share))
+    bias = float(scipy.special.ndtri(share))
     skew = float((pull**3).sum() / (6 * spread**1.5))
-    shifted = bias + special.ndtri(np.array([(1 - level) / 2, (1 + level) / 2]))
+    shifted = bias + scipy.special.ndtri(np.array([(1 - level) / 2, (1 + level) / 2]))
     if (1 - skew * shifted <= 0).any():
         return None
-    low, high = special.ndtr(bias + shifted / (1 - skew * shifted))
+    low, high = scipy.special.ndtr(bias + shifted / (1 - skew * shifted))
     return float(low), float(high)
 
 

@@ -11,8 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
+import scipy
 from numpy.typing import ArrayLike
-from scipy import special
 
 from evalharness.stats._clusters import (
     Clusters,
@@ -53,7 +53,7 @@ def t_ratio(n: int, m: int, tail: float) -> float:
         tail: probability in one tail, .025 for a two-sided 95 %.
     """
     quantile = 1 - tail
-    ratio = special.stdtrit(n - 1, quantile) / special.stdtrit(m - 1, quantile)
+    ratio = scipy.special.stdtrit(n - 1, quantile) / scipy.special.stdtrit(m - 1, quantile)
     return float(ratio**2)
 
 

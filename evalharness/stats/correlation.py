@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike
-from scipy import special
 
 from evalharness.stats._clusters import FloatArray, IntArray, all_equal, as_values, group
 from evalharness.stats.bootstrap import cluster_bootstrap, cluster_units
@@ -82,7 +82,7 @@ def spearman(
 
     def fisher(a: FloatArray, b: FloatArray) -> tuple[float, float]:
         r = _ranked(a, b)
-        half = special.ndtri((1 + level) / 2) * math.sqrt((1 + r**2 / 2) / (len(a) - 3))
+        half = scipy.special.ndtri((1 + level) / 2) * math.sqrt((1 + r**2 / 2) / (len(a) - 3))
         return math.tanh(math.atanh(r) - half), math.tanh(math.atanh(r) + half)
 
     return _correlation(

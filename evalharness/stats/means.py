@@ -6,8 +6,8 @@ import math
 from dataclasses import replace
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike
-from scipy import special
 
 from evalharness.stats._clusters import (
     Clusters,
@@ -76,7 +76,7 @@ def mean(
         exact, note = _without_variance(checked, grouped, level, value_range)
         return replace(bare, interval=exact, claim=exact, notes=(note, *marks))
     df = (m if m is not None else n) - 1
-    half = float(special.stdtrit(df, (1 + level) / 2)) * math.sqrt(variance)
+    half = float(scipy.special.stdtrit(df, (1 + level) / 2)) * math.sqrt(variance)
     method = "t" if grouped is None or grouped.singletons else "t, cluster-robust"
     interval = _clipped(value - half, value + half, level, method, value_range)
     return replace(bare, interval=interval, notes=marks)

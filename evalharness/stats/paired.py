@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike
-from scipy import special
 
 from evalharness.stats._clusters import (
     Clusters,
@@ -55,7 +55,7 @@ def agresti_min(only_a: int, only_b: int, n: int, level: float = 0.95) -> Interv
     padded = n + 2
     centre = (only_b - only_a) / padded
     variance = (only_a + only_b + 1 - (only_b - only_a) ** 2 / padded) / padded**2
-    half = float(special.ndtri((1 + level) / 2)) * math.sqrt(variance)
+    half = float(scipy.special.ndtri((1 + level) / 2)) * math.sqrt(variance)
     # the centre is shrunk: at a few pairs and a low level the observed difference may be outside
     low = max(-1.0, min(centre - half, observed))
     high = min(1.0, max(centre + half, observed))

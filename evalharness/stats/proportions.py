@@ -10,7 +10,7 @@ import math
 from typing import Literal
 
 import numpy as np
-from scipy import special
+import scipy
 
 from evalharness.stats.records import Estimate, Interval, Side, check_level
 
@@ -41,7 +41,7 @@ def wilson(successes: float, n: float, level: float = 0.95) -> Interval:
     """
     successes = _checked(successes, n, level)
     share, n = np.float64(successes) / n, np.float64(n)
-    z = -special.ndtri((1 - level) / 2)
+    z = -scipy.special.ndtri((1 - level) / 2)
     widening = 1 + z**2 / n
     middle = (share + z**2 / (2 * n)) / widening
     half = z * np.sqrt(share * (1 - share) / n + z**2 / (4 * (n * n))) / widening
@@ -84,8 +84,10 @@ def clopper_pearson(
     successes = _checked(successes, n, level)
     tail = (1 - level) * (1 if sides == 2 else 2) / 2
     low, high = _ended(
-        float(special.betaincinv(successes, n - successes + 1, tail)) if successes else 0.0,
-        float(special.betainccinv(successes + 1, n - successes, tail)) if successes < n else 1.0,
+        float(scipy.special.betaincinv(successes, n - successes + 1, tail)) if successes else 0.0,
+        float(scipy.special.betainccinv(successes + 1, n - successes, tail))
+        if successes < n
+        else 1.0,
         successes,
         n,
     )
