@@ -37,6 +37,7 @@ def test_it_holds_the_suites_the_configs_and_the_demo_model(wheel):
         "evalharness/suites/factuality/quickstart_factuality/items.jsonl",
         "evalharness/configs/quickstart.yaml",
         "evalharness/configs/demo.yaml",
+        "evalharness/configs/frameworks/catalogue.yaml",
         "evalharness/demo/model/model.safetensors",
         "evalharness/reports/templates/style.css",
         "evalharness/scorecard/scorecard.schema.json",

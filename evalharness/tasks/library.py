@@ -14,6 +14,8 @@ from pydantic import ValidationError
 import evalharness
 from evalharness import yamlfile
 from evalharness.errors import ConfigError, TaskError
+from evalharness.tasks import frameworks
+from evalharness.tasks.bundle import bundled
 from evalharness.tasks.definition import SuiteDefinition, TaskDefinition
 from evalharness.tasks.derived import AnyBase, DerivedDefinition, parts_of
 
@@ -245,15 +247,6 @@ class Library:
             ) from None
 
 
-def bundled(name: str) -> Path:
-    """The folder ``suites`` or ``configs``: beside the package in a wheel, else in the checkout."""
-    package = Path(evalharness.__file__).parent
-    for candidate in (package / name, package.parent / name):
-        if candidate.is_dir():
-            return candidate
-    raise TaskError(f"{package}: the folder '{name}' is missing; install evalharness again")
-
-
 def _built_in() -> list[tuple[Path, str]]:
     origin = f"evalharness {evalharness.__version__}"
     return [(path.parent, origin) for path in sorted(bundled("suites").glob("*/suite.yaml"))]
@@ -295,6 +288,7 @@ def _load_task(folder: Path, suite: SuiteDefinition, origin: str) -> Task | Deri
         definition = yamlfile.validate(DerivedDefinition, file, TaskError)
     else:
         definition = yamlfile.validate(TaskDefinition, file, TaskError)
+    frameworks.check_tags(definition.tags or {}, file)
     if definition.task != folder.name:
         raise TaskError(
             f"{file.where(('task',))}: task '{definition.task}' lies in a folder called "
