@@ -288,7 +288,7 @@ def _load_task(folder: Path, suite: SuiteDefinition, origin: str) -> Task | Deri
         definition = yamlfile.validate(DerivedDefinition, file, TaskError)
     else:
         definition = yamlfile.validate(TaskDefinition, file, TaskError)
-    frameworks.check_tags(definition.tags or {}, file)
+    frameworks.check_tags(definition.tags, file)
     if definition.task != folder.name:
         raise TaskError(
             f"{file.where(('task',))}: task '{definition.task}' lies in a folder called "
