@@ -1,0 +1,1 @@
+"""Faults of data, found before they become figures: `evalharness lint`."""

@@ -1,0 +1,195 @@
+"""Lints files, folders and tasks, and gathers what was found."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from evalharness.errors import ConfigError, DataError, MappingError, TaskError
+from evalharness.lint.artefacts import check_artefacts
+from evalharness.lint.checks import check_items, check_table
+from evalharness.lint.finding import Finding, ordered
+from evalharness.lint.items import Item, Items, items_of_table
+from evalharness.lint.overlap import Print, check_overlap, print_of
+from evalharness.lint.table import KINDS, kind_of, read_table
+from evalharness.tasks import frameworks
+from evalharness.tasks.data import open_data
+from evalharness.tasks.library import Library, Suite, Task, load_suite
+from evalharness.tasks.render import Renderer
+from evalharness.yamlfile import did_you_mean
+
+__all__ = ["Lint", "run_lint"]
+
+
+@dataclass
+class Lint:
+    """All findings; what was looked at, and what could not be."""
+
+    findings: list[Finding] = field(default_factory=list)
+    looked_at: list[str] = field(default_factory=list)
+    not_linted: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def faults(self) -> list[Finding]:
+        return [finding for finding in self.findings if finding.severity == "fault"]
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "findings": [finding.to_json() for finding in self.findings],
+            "looked_at": self.looked_at,
+            "not_linted": self.not_linted,
+        }
+
+
+def run_lint(targets: Sequence[str] = (), *, library: Library | None = None) -> Lint:
+    """Lint what is named: suites and tasks by name, folders of suites, data files, folders of them.
+
+    Args:
+        targets: nothing stands for every task that is known and has its data here.
+
+    Raises:
+        ConfigError: a target is neither a file or folder nor the name of a suite or task.
+        TaskError: a suite's folder is wrong.
+    """
+    library = library or Library.load()
+    tasks: list[Task] = [] if targets else list(library.tasks.values())
+    files: dict[str, Path] = {}
+    for target in targets:
+        found = _resolve(target, library)
+        if isinstance(found, dict):
+            files |= found
+        else:
+            tasks += found
+    result = Lint()
+    for task in tasks:
+        _lint_task(task, result)
+    _lint_files(files, result)
+    result.findings = ordered(result.findings)
+    return result
+
+
+def _resolve(target: str, library: Library) -> list[Task] | dict[str, Path]:
+    path = Path(target)
+    if target in library.suites:
+        return list(library.suites[target].tasks.values())
+    if target in library.tasks:
+        return [library.tasks[target]]
+    if path.is_file():
+        return {target: path}
+    if (path / "suite.yaml").is_file():
+        return list(_suite(path).tasks.values())
+    if (path / "task.yaml").is_file():
+        return [_suite(path.resolve().parent).tasks[path.resolve().name]]
+    if path.is_dir():
+        return _data_files(path)
+    known = [*library.suites, *library.tasks]
+    raise ConfigError(
+        f"lint: '{target}' is no file, no folder, no suite and no task{did_you_mean(target, known)}"
+    )
+
+
+def _suite(folder: Path) -> Suite:
+    return load_suite(folder, str(folder))
+
+
+def _data_files(folder: Path) -> dict[str, Path]:
+    """The data files below a folder, by their path in it; a manifest's are those that it lists."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file() and kind_of(path) in KINDS)
+    manifest = folder / "MANIFEST.json"
+    if manifest.is_file():
+        listed = {entry["file"] for entry in json.loads(manifest.read_text("utf-8"))["files"]}
+        paths = [path for path in paths if path.relative_to(folder).as_posix() in listed]
+    return {path.relative_to(folder).as_posix(): path for path in paths}
+
+
+# --- files ---------------------------------------------------------------------------------------
+
+
+def _lint_files(files: dict[str, Path], result: Lint) -> None:
+    prints: list[Print] = []
+    for place, path in files.items():
+        if kind_of(path) not in KINDS:
+            result.not_linted[place] = (
+                f"no data file: lint reads {', '.join(sorted(KINDS))}, or .gz"
+            )
+            continue
+        table = read_table(path, place)
+        items = items_of_table(table)
+        result.looked_at.append(place)
+        result.findings += check_table(table)
+        result.findings += _of_items(items)
+        prints.append(print_of(table, items))
+    result.findings += check_overlap(prints)
+
+
+def _of_items(items: Items) -> Iterable[Finding]:
+    yield from check_items(items)
+    yield from check_artefacts(items)
+
+
+# --- tasks ---------------------------------------------------------------------------------------
+
+
+def _lint_task(task: Task, result: Lint) -> None:
+    result.findings += _tags(task)
+    if task.definition.supplied is not None:
+        result.not_linted[task.name] = "its data is its users'; lint the file itself"
+        return
+    try:
+        dataset = open_data(task, data_root=None, supplied=None)
+    except DataError as fault:
+        result.not_linted[task.name] = str(fault)
+        return
+    if any(part.origin in {"hub", "web"} for part in dataset.parts):
+        result.not_linted[task.name] = "its data is not here; set EVALHARNESS_DATA to a mirror"
+        return
+    result.looked_at.append(task.name)
+    method = task.definition.methods[-1]
+    try:
+        samples = list(Renderer(task, dataset, method, 1).samples())
+    except (MappingError, TaskError, DataError) as fault:
+        result.findings.append(
+            Finding(
+                "mapping", "fault", task.name, str(fault).removeprefix(f"task {task.name}: "),
+                "mend the row or the mapping in task.yaml",
+            )
+        )  # fmt: skip
+        return
+    shown = method in {"letter", "text"}
+    items = Items(
+        task.name,
+        [
+            Item(
+                row=sample.id,
+                prompt=sample.messages[-1].content,
+                options=sample.choices,
+                answer=sample.answer,
+                language=sample.language,
+                inline=method == "text",
+                cluster=sample.cluster,
+                rest=repr((sample.group, sample.target, sorted(sample.tags.items()))),
+            )
+            for sample in samples
+        ],
+        prompt="prompt",
+        options="choices",
+        # an order that is shuffled helps no model, whatever the file's is
+        fixed=shown and (method == "text" or task.definition.order is not None),
+        mapped=True,
+    )
+    result.findings += _of_items(items)
+
+
+def _tags(task: Task) -> Iterable[Finding]:
+    """Keys that are nearly those of a known framework: the author's own, or a slip?"""
+    known = frameworks.known()
+    for key in task.definition.tags:
+        hint = did_you_mean(key, known)
+        if key not in known and hint.startswith("; did"):
+            yield Finding(
+                "unknown-framework", "note", task.name, f"tags.{key} is no framework that is known",
+                f"leave it if it is yours{hint}", field="tags",
+            )  # fmt: skip
