@@ -17,7 +17,7 @@ from evalharness.lint.overlap import Print, check_overlap, print_of
 from evalharness.lint.table import KINDS, kind_of, read_table
 from evalharness.tasks import frameworks
 from evalharness.tasks.data import open_data
-from evalharness.tasks.library import Library, Suite, Task, load_suite
+from evalharness.tasks.library import Library, Task
 from evalharness.tasks.render import Renderer
 from evalharness.yamlfile import did_you_mean
 
@@ -72,27 +72,31 @@ def run_lint(targets: Sequence[str] = (), *, library: Library | None = None) -> 
 
 
 def _resolve(target: str, library: Library) -> list[Task] | dict[str, Path]:
-    path = Path(target)
     if target in library.suites:
-        return list(library.suites[target].tasks.values())
-    if target in library.tasks:
-        return [library.tasks[target]]
+        return library.tasks_of(library.suites[target])
+    path = Path(target)
     if path.is_file():
         return {target: path}
     if (path / "suite.yaml").is_file():
-        return list(_suite(path).tasks.values())
+        return _tasks_in(path, library)
     if (path / "task.yaml").is_file():
-        return [_suite(path.resolve().parent).tasks[path.resolve().name]]
+        path = path.resolve()
+        return [task for task in _tasks_in(path.parent, library) if task.folder.name == path.name]
     if path.is_dir():
         return _data_files(path)
-    known = [*library.suites, *library.tasks]
-    raise ConfigError(
-        f"lint: '{target}' is no file, no folder, no suite and no task{did_you_mean(target, known)}"
-    )
+    try:
+        return [library.task(target, "lint")]
+    except ConfigError as fault:
+        raise ConfigError(f"{fault}; nor is it a file, a folder or a suite") from None
 
 
-def _suite(folder: Path) -> Suite:
-    return load_suite(folder, str(folder))
+def _tasks_in(folder: Path, library: Library) -> list[Task]:
+    """The tasks of a suite's folder, known already or not."""
+    wanted = folder.resolve()
+    if all(suite.folder.resolve() != wanted for suite in library.suites.values()):
+        library = Library.load([folder])
+    suites = [suite for suite in library.suites.values() if suite.folder.resolve() == wanted]
+    return [task for suite in suites for task in library.tasks_of(suite)]
 
 
 def _data_files(folder: Path) -> dict[str, Path]:

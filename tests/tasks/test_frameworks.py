@@ -107,7 +107,7 @@ def test_a_code_that_is_not_in_its_vocabulary_is_an_error_of_the_task(tmp_path):
     file = suite / "small" / "task.yaml"
     line = 1 + file.read_text(encoding="utf-8").splitlines().index("  - imda-cat:3.9")
     with pytest.raises(TaskError) as caught:
-        load_suite(suite, "tests")
+        Library.load([suite])
     message = str(caught.value)
     assert message.startswith(f"{file}:{line}: tags.catalogue: 'imda-cat:3.9' is no code of")
     assert "did you mean 'imda-cat:3." in message
