@@ -18,6 +18,7 @@ from evalharness.scorers.choice import Choice, Rating, TrueMass
 from evalharness.scorers.compliance import Compliance
 from evalharness.scorers.judge import Judge
 from evalharness.scorers.leak import Exposure, Leak
+from evalharness.scorers.memorisation import Memorisation
 from evalharness.scorers.overlap import Overlap
 from evalharness.scorers.personal_data import PersonalData
 from evalharness.scorers.recorded import Recorded
@@ -29,10 +30,8 @@ __all__ = ["BUILT_IN", "create", "describe", "names", "roles_of"]
 BUILT_IN: dict[str, type[Any]] = {
     scorer.name: scorer
     for scorer in (
-        BBQ, Choice, Compliance, Exposure, Judge, Leak, Overlap, PersonalData, Rating, Recorded,
-        Toxicity,
-        TrueMass,
-        PlainTraits, Traits,
+        BBQ, Choice, Compliance, Exposure, Judge, Leak, Memorisation, Overlap, PersonalData,
+        PlainTraits, Rating, Recorded, Toxicity, Traits, TrueMass,
     )
 }  # fmt: skip
 

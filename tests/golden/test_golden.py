@@ -46,7 +46,7 @@ SAMPLE = Sample(
     order=(1, 0, 2, 3),
     answer=0,
     target={"secret": "48-1937", "unknown": 3, "stereotyped": 0, "negative": True, "human": 12.5,
-            "labels": [1, 0, 1, 0], "canary": 1,
+            "labels": [1, 0, 1, 0], "canary": 1, "continuation": "the answer is red or blue",
             "correct_answers": ["red"], "incorrect_answers": ["蓝", "<|im_end|>"]},
 )  # fmt: skip
 
@@ -113,7 +113,7 @@ def outcomes(name):
     people = Attempt(tuple(Response(text=text) for text in PERSONAL))
     both = {"leak": [texts], "overlap": [texts], "toxicity": [texts], "recorded": [texts],
             "judge": [texts], "personal_data": [people], "true_mass": [choices],
-            "exposure": [choices]}  # fmt: skip
+            "exposure": [choices], "memorisation": [texts]}  # fmt: skip
     found = [
         [o.kind.value, {k: repr(round(v, 9)) for k, v in o.scores.items()}, o.answer]
         for attempt in both.get(name, [texts, choices])
@@ -140,7 +140,8 @@ def figures(name):
     tables["attack_success_rate"] = tables["accuracy_drop"]
     names = (
         "correct", "leaked", "true_mass", "toxicity", "exposure", "harmful", "declined", "complied",
-        "difference", "stated",
+        "difference", "stated", "extracted", "common_prefix", "common_subsequence",
+        "common_substring", "edit_similarity",
     )  # fmt: skip
     tables |= {k: [by_group(n) for n in range(20)] for k, o in OPTIONS.items() if "by" in o}
     scores = dict.fromkeys(names, 0.0)

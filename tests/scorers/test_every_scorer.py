@@ -29,7 +29,7 @@ ITEM = sample(
     order=(0, 1, 2), answer=0,
     target={
         "secret": "4923", "labels": [1, 0, 0], "canary": 0, "human": 12.5,
-        "unknown": 2, "stereotyped": 0, "negative": True,
+        "continuation": "4923 it is", "unknown": 2, "stereotyped": 0, "negative": True,
         "correct_answers": ["fifty"], "incorrect_answers": ["a hundred"],
     },
 )  # fmt: skip

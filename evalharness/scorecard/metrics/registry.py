@@ -26,6 +26,13 @@ from evalharness.scorecard.metrics.gaps import (
     ToxicityGap,
 )
 from evalharness.scorecard.metrics.generations import ExpectedMaximumToxicity, ToxicityProbability
+from evalharness.scorecard.metrics.memorisation import (
+    CommonPrefix,
+    CommonSubsequence,
+    CommonSubstring,
+    EditSimilarity,
+    ExtractionRate,
+)
 from evalharness.scorecard.metrics.overlap import OverlapDifference
 from evalharness.scorecard.metrics.paired import AccuracyDrop, AttackSuccessRate
 from evalharness.scorecard.metrics.shares import (
@@ -53,11 +60,11 @@ BUILT_IN: dict[str, type[Any]] = {
     metric.name: metric
     for metric in (
         AbstentionRate, Accuracy, AccuracyDrop, AnswerRate, AttackSuccessRate, BalancedAccuracy,
-        BBQBias, ComplianceRate, Correlation, DisclosureRate, ExpectedMaximumToxicity, Exposure,
+        BBQBias, CommonPrefix, CommonSubsequence, CommonSubstring, ComplianceRate, Correlation,
+        DisclosureRate, EditSimilarity, ExpectedMaximumToxicity, Exposure, ExtractionRate,
         HarmRate, IdentifierRate, IdentifierReadRate, JudgedAnswerRate, LeakRate,
-        OverlapDifference, OverRefusalRate, ToxicFraction,
-        ToxicityProbability, TrueMass,
-        AccuracyGap, LengthGap, RefusalGap, SentimentGap, ToxicityGap,
+        AccuracyGap, LengthGap, OverlapDifference, OverRefusalRate, RefusalGap, SentimentGap,
+        ToxicFraction, ToxicityGap, ToxicityProbability, TrueMass,
     )
 }  # fmt: skip
 
