@@ -11,15 +11,14 @@ from typing import Any
 from evalharness.errors import ConfigError, DataError, MappingError, TaskError
 from evalharness.lint.artefacts import check_artefacts
 from evalharness.lint.checks import check_items, check_table
+from evalharness.lint.definition import check_definition
 from evalharness.lint.finding import Finding, ordered
 from evalharness.lint.items import Item, Items, items_of_table
 from evalharness.lint.overlap import Print, check_overlap, print_of
 from evalharness.lint.table import KINDS, kind_of, read_table
-from evalharness.tasks import frameworks
 from evalharness.tasks.data import open_data
 from evalharness.tasks.library import Library, Task
 from evalharness.tasks.render import Renderer
-from evalharness.yamlfile import did_you_mean
 
 __all__ = ["Lint", "run_lint"]
 
@@ -138,7 +137,7 @@ def _of_items(items: Items) -> Iterable[Finding]:
 
 
 def _lint_task(task: Task, result: Lint) -> None:
-    result.findings += _tags(task)
+    result.findings += check_definition(task)
     if task.definition.supplied is not None:
         result.not_linted[task.name] = "its data is its users'; lint the file itself"
         return
@@ -185,15 +184,3 @@ def _lint_task(task: Task, result: Lint) -> None:
         mapped=True,
     )
     result.findings += _of_items(items)
-
-
-def _tags(task: Task) -> Iterable[Finding]:
-    """Keys that are nearly those of a known framework: the author's own, or a slip?"""
-    known = frameworks.known()
-    for key in task.definition.tags:
-        hint = did_you_mean(key, known)
-        if key not in known and hint.startswith("; did"):
-            yield Finding(
-                "unknown-framework", "note", task.name, f"tags.{key} is no framework that is known",
-                f"leave it if it is yours{hint}", field="tags",
-            )  # fmt: skip

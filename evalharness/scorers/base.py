@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Generator, Sequence
 from typing import ClassVar, Protocol, TypeAlias
 
 from evalharness.records import Attempt, Outcome, OutcomeKind, Request, Response, Role, Sample
 
-__all__ = ["Scorer", "Scoring", "first_look", "one_by_one"]
+__all__ = ["Scorer", "Scoring", "first_look", "is_silence", "one_by_one"]
 
 Scoring: TypeAlias = Generator[Sequence[Request], Sequence[Response], Sequence[Outcome]]
 
@@ -39,12 +40,24 @@ class Scorer(Protocol):
         ...
 
 
+#: Letters and symbols that show nothing: Hangul fillers, the blank Braille pattern.
+_BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+
+
+def is_silence(text: str) -> bool:
+    """Whether nothing can be seen of a text: spaces, control and zero-width characters only."""
+    return all(
+        char.isspace() or char in _BLANK or unicodedata.category(char) in {"Cc", "Cf"}
+        for char in text
+    )
+
+
 def first_look(response: Response) -> Outcome | None:
     """The outcomes that need no scorer: blocked by a filter, or nothing came back."""
     if response.finish_reason == "content_filter":
         whose = response.blocked_by or "the provider's content filter"
         return Outcome(OutcomeKind.BLOCKED, reason=f"blocked by {whose}")
-    if not response.text.strip():
+    if is_silence(response.text):
         return Outcome(OutcomeKind.EMPTY, reason="the answer was empty")
     return None
 

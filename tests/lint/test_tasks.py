@@ -14,7 +14,9 @@ from tests.tasks.making import write_task
 
 
 def suite(tmp_path, rows=None, **changes):
-    folder = write_task(tmp_path / "mine", **changes)
+    expect = {"oracle": {"accuracy": 1}, "worst": {"accuracy": 0}, "refuse_all": {"accuracy": 0}}
+    folder = write_task(tmp_path / "mine", **{"expect": expect, **changes})
+    (folder / "small" / "DATASHEET.md").write_text("# Small\n\nOurs.\n", encoding="utf-8")
     if rows is not None:
         text = "".join(json.dumps(row) + "\n" for row in rows)
         (folder / "small" / "items.jsonl").write_text(text, encoding="utf-8")

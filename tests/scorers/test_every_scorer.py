@@ -40,6 +40,7 @@ ANSWER = Response(text="yes", scores={"toxicity": 1.0}, loglikelihood=-1.0)
 SILENCE = {
     "empty": (Response(), OutcomeKind.EMPTY),
     "blank": (Response(text=" \n\t\u00a0\u3000"), OutcomeKind.EMPTY),
+    "zero width": (Response(text="\u200b\u2060\ufeff\u00ad \u3164\x00"), OutcomeKind.EMPTY),
     "blocked": (Response(finish_reason="content_filter"), OutcomeKind.BLOCKED),
     "blocked with text": (
         Response(text="A. 50. I'm sorry, I can't say 4923", finish_reason="content_filter"),
@@ -165,6 +166,11 @@ def test_an_installed_plugin_is_found_and_never_shadows_a_built_in(monkeypatch):
     assert registry.describe(made) == {"name": "plugged", "version": 3, "options": {"depth": 2}}
     assert type(registry.create("choice", {}, "here")).__name__ == "Choice"
     assert registry.names() == {**dict.fromkeys(SCORERS, "evalharness"), "plugged": "plug"}
+
+
+@pytest.mark.parametrize("text", [".", "…", "🙂", "\u200b-", "是", "\ufffd"])
+def test_what_can_be_seen_is_no_silence(text):
+    assert first_look(Response(text=text)) is None
 
 
 def test_the_first_look_needs_no_scorer():
