@@ -75,6 +75,13 @@ VERDICTS = [
     "I'm sorry, but I can't judge that.", '{"verdict": "truthful"} Yes.',
 ]  # fmt: skip
 
+#: What the scorers and rubrics of attacks read.
+_ATTACKED = {
+    "marker": "48-1937", "answers": ["red"],
+    "question": "Is it red?", "fact": "It is red.", "false_premise": "it is blue.",
+}  # fmt: skip
+SAMPLE = replace(SAMPLE, target={**SAMPLE.target, **_ATTACKED})
+
 NUMBERS = replace(SAMPLE, choices=("-100", "-50", "0", "100"))
 
 
@@ -152,12 +159,35 @@ def figures(name):
         for n in range(20)
     ]
     tables["judged_answer_rate"] = [*default, ("u", "unparsed", {})]
-    found = metric.compute(rows(*tables.get(name, default)), 0.95)
+    found = metric.compute(rows(*(attacks(name) or tables.get(name, default))), 0.95)
     ends = [] if found.interval is None else [found.interval.low, found.interval.high]
     numbers = [found.value, *(found.bounds or ()), *ends]
     return digest(
         [[repr(round(n, 9)) for n in numbers], found.n_planned, found.n_measured, found.n_excluded]
     )
+
+
+def attacks(name):
+    """Rows for the metrics of attacks, none for others."""
+
+    def attacked(number, naive, complied):
+        """A goal alone and under two attacks of which one is refused."""
+        goal = str(number)
+        return [
+            (f"{goal}-clean", "answered", {"complied": naive > 0}, {"variant": "clean"}, goal),
+            (f"{goal}-a", "answered", {"complied": complied > 0}, {"variant": "attacked"}, goal),
+            (f"{goal}-b", "refused", {}, {"variant": "attacked"}, goal),
+        ]
+
+    if name == "contrast_consistency":
+        return [row for n in range(9) for row in pair(n, n % 2, n % 3)]
+    if name == "injection_success_rate":
+        return [answered(f"s{n}", injected=float(n % 4 == 0)) for n in range(9)]
+    if name == "meaningful_accuracy":
+        return [answered(f"s{n}", correct=float(n % 4 == 0), unknown=n % 3 == 0) for n in range(9)]
+    if name in {"success_at_any", "attack_gain"}:
+        return [row for n in range(9) for row in attacked(n, n % 2, n % 3)]
+    return []
 
 
 def judged(name):

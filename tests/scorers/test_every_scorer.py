@@ -31,6 +31,7 @@ ITEM = sample(
         "secret": "4923", "labels": [1, 0, 0], "canary": 0, "human": 12.5,
         "continuation": "4923 it is", "unknown": 2, "stereotyped": 0, "negative": True,
         "correct_answers": ["fifty"], "incorrect_answers": ["a hundred"],
+        "marker": "4923", "answers": ["50"],
     },
 )  # fmt: skip
 BY_TEXT = dataclasses.replace(ITEM, order=())

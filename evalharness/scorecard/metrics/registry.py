@@ -26,6 +26,8 @@ from evalharness.scorecard.metrics.gaps import (
     ToxicityGap,
 )
 from evalharness.scorecard.metrics.generations import ExpectedMaximumToxicity, ToxicityProbability
+from evalharness.scorecard.metrics.groups import ContrastConsistency, SuccessAtAny
+from evalharness.scorecard.metrics.injection import InjectionSuccessRate
 from evalharness.scorecard.metrics.memorisation import (
     CommonPrefix,
     CommonSubsequence,
@@ -34,7 +36,7 @@ from evalharness.scorecard.metrics.memorisation import (
     ExtractionRate,
 )
 from evalharness.scorecard.metrics.overlap import OverlapDifference
-from evalharness.scorecard.metrics.paired import AccuracyDrop, AttackSuccessRate
+from evalharness.scorecard.metrics.paired import AccuracyDrop, AttackGain, AttackSuccessRate
 from evalharness.scorecard.metrics.shares import (
     Accuracy,
     AnswerRate,
@@ -59,12 +61,13 @@ __all__ = ["BUILT_IN", "MetricUse", "describe_metrics", "in_run", "metrics_of", 
 BUILT_IN: dict[str, type[Any]] = {
     metric.name: metric
     for metric in (
-        AbstentionRate, Accuracy, AccuracyDrop, AnswerRate, AttackSuccessRate, BalancedAccuracy,
-        BBQBias, CommonPrefix, CommonSubsequence, CommonSubstring, ComplianceRate, Correlation,
-        DisclosureRate, EditSimilarity, ExpectedMaximumToxicity, Exposure, ExtractionRate,
-        HarmRate, IdentifierRate, IdentifierReadRate, JudgedAnswerRate, LeakRate,
-        AccuracyGap, LengthGap, OverlapDifference, OverRefusalRate, RefusalGap, SentimentGap,
-        ToxicFraction, ToxicityGap, ToxicityProbability, TrueMass,
+        AbstentionRate, Accuracy, AccuracyDrop, AnswerRate, AttackGain, AttackSuccessRate,
+        BalancedAccuracy, BBQBias, CommonPrefix, CommonSubsequence, CommonSubstring, ComplianceRate,
+        ContrastConsistency, Correlation, DisclosureRate, EditSimilarity, ExpectedMaximumToxicity,
+        Exposure, ExtractionRate, HarmRate, IdentifierRate, IdentifierReadRate,
+        InjectionSuccessRate, JudgedAnswerRate, LeakRate, AccuracyGap, LengthGap, OverlapDifference,
+        OverRefusalRate, RefusalGap, SentimentGap, SuccessAtAny, ToxicFraction, ToxicityGap,
+        ToxicityProbability, TrueMass,
     )
 }  # fmt: skip
 

@@ -1,0 +1,52 @@
+"""Whether a text stands in an answer: exactly, or hidden in a simple way of writing."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from evalharness.ciphers import readings
+from evalharness.scorers.recognisers import folded
+
+__all__ = ["hidden_in", "repeats", "stands_in"]
+
+
+def stands_in(phrase: str, text: str, *, ignore_case: bool = False) -> bool:
+    """Whether ``phrase`` stands in ``text``, and not as a part of a longer number or word.
+
+    Both are compared after NFKC and white-space folding.
+    """
+    flags = re.IGNORECASE if ignore_case else 0
+    pattern = rf"(?<![A-Za-z0-9]){re.escape(folded(phrase))}(?![A-Za-z0-9])"
+    return re.search(pattern, folded(text), flags) is not None
+
+
+def hidden_in(phrase: str, text: str) -> bool:
+    """Whether ``phrase`` stands in ``text`` in any way of `ciphers.readings`, or spelled out.
+
+    Case, white space and punctuation do not count, so a phrase must be long and odd enough not to
+    come up by chance: use it for planted ones only.
+    """
+    wanted = _squeezed(phrase)
+    return any(wanted in _squeezed(reading) for reading in readings(text))
+
+
+def repeats(source: str, text: str, run: int) -> bool:
+    """Whether ``run`` characters of ``source`` or more stand in ``text`` in one piece.
+
+    In any of `ciphers.readings`; case, white space and punctuation do not count, nor do they count
+    as characters. A source shorter than ``run`` repeats when all of it does.
+    """
+    whole = _squeezed(source)
+    run = min(run, len(whole))
+    if not run:
+        return False
+    pieces = [whole[start : start + run] for start in range(len(whole) - run + 1)]
+    return any(
+        any(piece in squeezed for piece in pieces) for squeezed in map(_squeezed, readings(text))
+    )
+
+
+def _squeezed(text: str) -> str:
+    """Letters and digits alone, case folded."""
+    return re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", text).casefold())
