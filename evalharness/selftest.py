@@ -202,7 +202,7 @@ def _one_model(planned: _Planned, options: ReferenceOptions) -> Iterable[SelfTes
 
 def _config(tasks: Sequence[Task], limit: int, seed: int, data_root: Path | None) -> Loaded:
     entries = [
-        {"task": task.name, "data": _SUPPLIED}
+        {"task": task.name, "data": str(found) if (found := task.example_rows) else _SUPPLIED}
         if task.definition.supplied is not None
         else {"task": task.name}
         for task in tasks

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 app = typer.Typer(help="Write the beginning of something of your own.", no_args_is_help=True)
+
+
+class Kind(StrEnum):
+    """The templates of a task."""
+
+    CHOICE = "choice"
+    JUDGE = "judge"
+    HARM = "harm"
+    SUPPLIED = "supplied"
 
 
 @app.callback()
@@ -20,15 +30,30 @@ def task(
     suite: Annotated[
         Path, typer.Option("--suite", help="The suite's folder; made if it is missing.")
     ] = Path("my_suite"),
+    template: Annotated[
+        Kind,
+        typer.Option(
+            "--template",
+            help="choice: questions with options; judge: free answers and a rubric; harm: harmful "
+            "requests, each with a harmless one; supplied: rows that only the task's users have.",
+        ),
+    ] = Kind.CHOICE,
     dimension: Annotated[
-        str, typer.Option("--dimension", help="Which of the five dimensions it tests.")
-    ] = "factuality",
+        str | None,
+        typer.Option(
+            "--dimension", help="Which of the five it tests; default: the suite's or template's."
+        ),
+    ] = None,
 ) -> int:
-    """Write a task: task.yaml, items.jsonl and DATASHEET.md, ready to run."""
-    from evalharness.tasks.scaffold import write_task
+    """Write a task: task.yaml, its rows and DATASHEET.md, ready to run."""
+    from evalharness.tasks.scaffold import TEMPLATES, write_task
 
-    folder = write_task(suite, name, dimension)
-    typer.echo(f"{folder}: edit items.jsonl and task.yaml, then name the suite in a config:")
+    folder = write_task(suite, name, dimension, template.value)
     shown = suite if suite.is_absolute() or str(suite).startswith(".") else f"./{suite}"
+    rows = "rows.csv" if template is Kind.SUPPLIED else "items.csv"
+    typer.echo(f"{folder}: edit {rows} and task.yaml, then name the suite in a configuration:")
     typer.echo(f"  suites: [{shown}]")
+    if more := TEMPLATES[template.value].config:
+        typer.echo(f"  {more.format(name=name, folder=f'{shown}/{name}')}")
+    typer.echo(f"Check it: evalharness lint {shown}; evalharness selftest {name} --suite {shown}")
     return 0

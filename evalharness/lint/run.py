@@ -138,11 +138,12 @@ def _of_items(items: Items) -> Iterable[Finding]:
 
 def _lint_task(task: Task, result: Lint) -> None:
     result.findings += check_definition(task)
-    if task.definition.supplied is not None:
+    rows = task.example_rows if task.definition.supplied is not None else None
+    if task.definition.supplied is not None and rows is None:
         result.not_linted[task.name] = "its data is its users'; lint the file itself"
         return
     try:
-        dataset = open_data(task, data_root=None, supplied=None)
+        dataset = open_data(task, data_root=None, supplied=rows)
     except DataError as fault:
         result.not_linted[task.name] = str(fault)
         return

@@ -46,6 +46,13 @@ class Task:
     def name(self) -> str:
         return self.definition.task
 
+    @property
+    def example_rows(self) -> Path | None:
+        """Where only users have the data: rows that show its form, ``rows.csv`` or ``.jsonl``."""
+        folder = self.data_folder or self.folder
+        found = [folder / name for name in ("rows.csv", "rows.jsonl")]
+        return next((path.resolve() for path in found if path.is_file()), None)
+
 
 @dataclass(frozen=True)
 class Derived:

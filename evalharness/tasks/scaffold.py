@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 from evalharness import yamlfile
 from evalharness.errors import ConfigError
 from evalharness.yamlfile import did_you_mean
 
-__all__ = ["write_task"]
+__all__ = ["TEMPLATES", "Template", "write_task"]
 
 _DIMENSIONS = ("robustness", "factuality", "bias", "toxicity", "data_governance")
+_FOLDER = Path(__file__).with_name("templates")
 
 _SUITE = """\
 suite: {suite}
@@ -20,96 +21,85 @@ version: 1
 dimension: {dimension}
 title: {suite}
 construct: what the tasks of this suite measure, in one sentence
-headline: [{name}/accuracy]
-"""
-
-_TASK = """\
-task: {name}
-version: 1                 # raise it when items or prompts change what is measured
-construct: what a right answer to these items shows, in one sentence
-source: who wrote the items, and where the definition comes from
-licence: who may use the items, and how
-languages: [en]
-data:
-  file: {{path: items.jsonl}}
-  sample:                  # a Jinja expression for each field; the names on the right are the rows'
-    id: id
-    prompt: question
-    choices: choices
-    answer: answer         # index of the right choice
-    tags: {{topic: topic}}
-method: choose             # by log-likelihood where the model gives it, else by letter
-decoding: {{max_tokens: 32}}
-scorer: choice
-metrics: [accuracy]
-slices: [topic]
-strata: [topic]
-expect:                    # what the reference models must get; `evalharness selftest` checks it
-  oracle: {{accuracy: 1}}
-  worst: {{accuracy: 0}}
-  refuse_all: {{accuracy: 0}}
-"""
-
-_ITEMS = (
-    {
-        "id": "example-1",
-        "topic": "example",
-        "question": "Which of these is a colour?",
-        "choices": ["blue", "seven", "Tuesday"],
-        "answer": 0,
-    },
-    {
-        "id": "example-2",
-        "topic": "example",
-        "question": "Which of these is a number?",
-        "choices": ["green", "Friday", "twelve"],
-        "answer": 2,
-    },
-)
-
-_DATASHEET = """\
-# {name}
-
-## What it measures
-## Where the items come from
-## How they were written and checked
-## Composition
-## Languages
-## Known limits
-## Licence
+headline: [{name}/{metric}]
 """
 
 
-def write_task(suite: Path, name: str, dimension: str) -> Path:
+@dataclass(frozen=True)
+class Template:
+    """A kind of task.
+
+    Args:
+        about: what it asks, in a few words.
+        dimension: what such a task usually tests.
+        metric: the one that stands for the suite.
+        config: what a configuration must name beside the suite.
+    """
+
+    about: str
+    dimension: str
+    metric: str
+    config: str = ""
+
+
+TEMPLATES = {
+    "choice": Template("questions with options, one of them right", "factuality", "accuracy"),
+    "judge": Template(
+        "free answers, judged by a rubric of your own", "factuality", "accuracy",
+        "judge: {{adapter: openai, base_url: ..., model: ...}}",
+    ),
+    "harm": Template(
+        "harmful requests, each with a harmless one that sounds alike", "toxicity",
+        "harmful_compliance_rate",
+    ),
+    "supplied": Template(
+        "a task whose rows only its users have", "data_governance", "leak_rate",
+        "tasks: [{{task: {name}, data: {folder}/rows.csv}}]",
+    ),
+}  # fmt: skip
+
+
+def write_task(
+    suite: Path, name: str, dimension: str | None = None, template: str = "choice"
+) -> Path:
     """Write ``suite/name/``, and ``suite/suite.yaml`` where it is missing; returns the folder.
 
+    Args:
+        dimension: default: the template's, or the suite's where there is one.
+
     Raises:
-        ConfigError: the name or dimension cannot be used, or the task is there already.
+        ConfigError: the name, dimension or template cannot be used, or the task is there already.
     """
+    if template not in TEMPLATES:
+        raise ConfigError(
+            f"new task: there is no template '{template}'{did_you_mean(template, TEMPLATES)}"
+        )
+    kind = TEMPLATES[template]
     for word in (name, suite.name):
         if not re.fullmatch(r"[a-z][a-z0-9_]{0,63}", word):
             raise ConfigError(
                 f"new task: '{word}' cannot be a name; use small letters, digits and underscores"
             )
+    existing = None
+    if (suite / "suite.yaml").exists():
+        existing = yamlfile.read(suite / "suite.yaml", ConfigError).data.get("dimension")
+    dimension = dimension or existing or kind.dimension
     if dimension not in _DIMENSIONS:
         hint = did_you_mean(dimension, _DIMENSIONS)
         raise ConfigError(f"new task: there is no dimension '{dimension}'{hint}")
-    if (suite / "suite.yaml").exists():
-        existing = yamlfile.read(suite / "suite.yaml", ConfigError).data.get("dimension")
-        if existing != dimension:
-            raise ConfigError(
-                f"new task: the suite {suite} is of dimension '{existing}'; name that one, or "
-                "another --suite"
-            )
+    if existing is not None and existing != dimension:
+        raise ConfigError(
+            f"new task: the suite {suite} is of dimension '{existing}'; name that one, or "
+            "another --suite"
+        )
     folder = suite / name
     if folder.exists():
         raise ConfigError(f"new task: {folder} is there already; choose another name")
     folder.mkdir(parents=True)
-    if not (suite / "suite.yaml").exists():
-        text = _SUITE.format(suite=suite.name, dimension=dimension, name=name)
+    if existing is None:
+        text = _SUITE.format(suite=suite.name, dimension=dimension, name=name, metric=kind.metric)
         (suite / "suite.yaml").write_text(text, encoding="utf-8")
-    (folder / "task.yaml").write_text(_TASK.format(name=name), encoding="utf-8")
-    lines = "".join(json.dumps(item, ensure_ascii=False) + "\n" for item in _ITEMS)
-    (folder / "items.jsonl").write_text(lines, encoding="utf-8")
-    (folder / "DATASHEET.md").write_text(_DATASHEET.format(name=name), encoding="utf-8")
+    for path in [*sorted((_FOLDER / template).iterdir()), _FOLDER / "DATASHEET.md"]:
+        text = path.read_text(encoding="utf-8").replace("NAME", name)
+        (folder / path.name).write_text(text, encoding="utf-8")
     return folder
