@@ -30,7 +30,7 @@ from evalharness.tasks.render import LETTERS
 __all__ = ["CHOICE_SCORERS", "SelfTest", "SelfTestCheck", "run_selftest"]
 
 #: Scorers that read a choice: text that names no option is unread, never a value.
-CHOICE_SCORERS = frozenset({"choice", "bbq", "rating"})
+CHOICE_SCORERS = frozenset({"choice", "bbq", "decision", "rating", "stance"})
 
 #: Canaries for the tasks whose data only their users have.
 _SUPPLIED = [

@@ -88,7 +88,8 @@ def _pinned(task: Task) -> Iterator[Finding]:
 
 
 def _files(source: Source) -> list[FileRef]:
-    return [*source.file_refs, *([source.join.file] if source.join else [])]
+    joined = source.join.file if source.join is not None else None
+    return [*source.file_refs, *([joined] if joined is not None else [])]
 
 
 def _targets(task: Task) -> Iterator[Finding]:

@@ -12,18 +12,23 @@ from pydantic import TypeAdapter, ValidationError
 from evalharness import yamlfile
 from evalharness.errors import TaskError
 from evalharness.records import Role
+from evalharness.scorers.agreement import Agreement
 from evalharness.scorers.base import Scorer
 from evalharness.scorers.bbq import BBQ
 from evalharness.scorers.choice import Choice, Rating, TrueMass
 from evalharness.scorers.compliance import Compliance
+from evalharness.scorers.decision import Decision
 from evalharness.scorers.injection import Injection
 from evalharness.scorers.judge import Judge
 from evalharness.scorers.leak import Exposure, Leak
 from evalharness.scorers.memorisation import Memorisation
+from evalharness.scorers.mentions import Mentions
+from evalharness.scorers.opinions import Opinions
 from evalharness.scorers.overlap import Overlap
 from evalharness.scorers.personal_data import PersonalData
 from evalharness.scorers.prompt_leak import PromptLeak
 from evalharness.scorers.recorded import Recorded
+from evalharness.scorers.stance import Stance
 from evalharness.scorers.toxicity import Toxicity
 from evalharness.scorers.traits import PlainTraits, Traits
 
@@ -32,8 +37,9 @@ __all__ = ["BUILT_IN", "create", "describe", "names", "roles_of"]
 BUILT_IN: dict[str, type[Any]] = {
     scorer.name: scorer
     for scorer in (
-        BBQ, Choice, Compliance, Exposure, Injection, Judge, Leak, Memorisation, Overlap,
-        PersonalData, PlainTraits, PromptLeak, Rating, Recorded, Toxicity, Traits, TrueMass,
+        Agreement, BBQ, Choice, Compliance, Decision, Exposure, Injection, Judge, Leak,
+        Memorisation, Mentions, Opinions, Overlap, PersonalData, PlainTraits, PromptLeak, Rating,
+        Recorded, Stance, Toxicity, Traits, TrueMass,
     )
 }  # fmt: skip
 

@@ -127,7 +127,7 @@ def _local(source: Source, root: Path, root_name: str, origin: str) -> Part:
     files: list[dict[str, str]] = []
     refs = [(found(ref), ref) for ref in source.file_refs]
     join = source.join
-    joined = None if join is None else (found(join.file), join)
+    joined = None if join is None or join.file is None else (found(join.file), join)
 
     def rows() -> Iterator[Row]:
         every = (row for path, ref in refs for row in read_rows(path, ref))
@@ -136,11 +136,15 @@ def _local(source: Source, root: Path, root_name: str, origin: str) -> Part:
     return Part(source, origin, tuple(files), rows)
 
 
-def _joined(rows: Iterator[Row], path: Path, join: Join) -> Iterator[Row]:
-    """Each row with the one of another file that belongs to it."""
+def _joined(rows: Iterator[Row], path: Path, join: Join, name: str | None = None) -> Iterator[Row]:
+    """Each row with the one of another file that belongs to it.
+
+    Args:
+        name: by whose ending the other file's format is told, where it has another itself.
+    """
     key = expression(join.by, "join: by")
     others: dict[str, Row] = {}
-    for other in read_rows(path, join.file):
+    for other in read_rows(path, join.ref, name=name):
         if join.to not in other:
             raise DataError(f"{path}: join: a row has no field '{join.to}'; it has {sorted(other)}")
         if others.setdefault(str(other[join.to]), other) is not other:
@@ -230,14 +234,29 @@ def _web(source: Source, refs: Sequence[WebRef], task: str) -> Part:
                 f"set data_root (or {DATA_ROOT_VARIABLE}) to a folder with the task's mirror files"
             ) from None
 
-    def rows() -> Iterator[Row]:
-        for ref in refs:
-            path = fetched(ref)
-            _sha256(path, ref)
-            yield from read_rows(path, ref, name=ref.url.rpartition("/")[2])
+    def read(ref: WebRef) -> Iterator[Row]:
+        path = fetched(ref)
+        _sha256(path, ref)
+        yield from read_rows(path, ref, name=_name(ref))
 
-    files = tuple({"path": ref.url, "sha256": ref.sha256} for ref in refs)
+    other = None if source.join is None else source.join.web
+
+    def rows() -> Iterator[Row]:
+        every = (row for ref in refs for row in read(ref))
+        if source.join is None or other is None:
+            yield from every
+            return
+        path = fetched(other)
+        _sha256(path, other)
+        yield from _joined(every, path, source.join, _name(other))
+
+    named = refs if other is None else [*refs, other]
+    files = tuple({"path": ref.url, "sha256": ref.sha256} for ref in named)
     return Part(source, "web", files, rows)
+
+
+def _name(ref: WebRef) -> str:
+    return ref.url.rpartition("/")[2]
 
 
 def _first_line(fault: Exception) -> str:

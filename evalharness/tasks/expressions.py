@@ -7,6 +7,7 @@ field called ``items`` when there is one).
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import math
 import random
@@ -23,6 +24,9 @@ from evalharness.sandbox import FAULTS, Sandbox
 __all__ = ["Expression", "Template", "alternatives", "expression", "record", "template"]
 
 Expression = Callable[[Mapping[str, Any]], Any]
+
+#: In characters: what is longer is refused before it is parsed.
+_LONGEST_LITERAL = 1_000_000
 Template = Callable[[Mapping[str, Any]], str]
 
 
@@ -60,12 +64,23 @@ def _environment() -> Sandbox:
     environment.filters["regex"] = _first_match
     environment.filters["findall"] = _all_matches
     environment.filters["digest"] = _digest
+    environment.filters["literal"] = _literal
     return environment
 
 
 def _digest(text: str) -> str:
     """16 hexadecimal digits that stand for a text: a cluster of equal ones."""
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _literal(text: str) -> Any:
+    """The value that a text writes down as Python does: a column that holds a list or a mapping."""
+    if len(text) > _LONGEST_LITERAL:
+        raise ValueError(f"{len(text)} characters are too long for a value in Python's notation")
+    try:
+        return ast.literal_eval(text.strip())
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
+        raise ValueError(f"{text[:60]!r} is no value in Python's notation") from None
 
 
 def _first_match(text: str, pattern: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -73,10 +73,22 @@ class HubRef(Definition):
 class Join(Definition):
     """Another file, of which each row gets the one that belongs to it."""
 
-    file: FileRef
+    file: FileRef | None = None
+    web: WebRef | None = None
     by: str = Field(description="expression over the row")
     to: str = Field(description="field of the other file that equals it, compared as text")
     as_: Name = Field(alias="as", description="the field under which the other row stands")
+
+    @model_validator(mode="after")
+    def _one_file(self) -> Join:
+        if (self.file is None) == (self.web is None):
+            raise ValueError("name one of file, web")
+        return self
+
+    @property
+    def ref(self) -> FileRef | WebRef:
+        """The other file."""
+        return self.file or cast("WebRef", self.web)
 
 
 class Source(Definition):
@@ -98,8 +110,12 @@ class Source(Definition):
         origins = [self.hub, self.file, self.files, self.web, self.supplied]
         if sum(origin is not None for origin in origins) != 1:
             raise ValueError("name exactly one of hub, file, files, web, supplied")
-        if self.join is not None and not self.file_refs:
-            raise ValueError("'join' is for files: name 'file' or 'files' beside it")
+        if self.join is not None:
+            beside = self.file_refs if self.join.file is not None else self.web
+            if not beside:
+                raise ValueError(
+                    "'join': its 'file' goes with 'file' or 'files', its 'web' with 'web'"
+                )
         return self
 
     @field_validator("sample")

@@ -47,6 +47,7 @@ SAMPLE = Sample(
     answer=0,
     target={"secret": "48-1937", "unknown": 3, "stereotyped": 0, "negative": True, "human": 12.5,
             "labels": [1, 0, 1, 0], "canary": 1, "continuation": "the answer is red or blue",
+            "favourable": 1, "sign": -1, "countries": {"Japan": [0.5, 0.25, 0.25, 0]},
             "correct_answers": ["red"], "incorrect_answers": ["蓝", "<|im_end|>"]},
 )  # fmt: skip
 
@@ -59,7 +60,11 @@ DISTURBED = (
 ).splitlines()
 
 #: Of scorers that have no default.
-SCORER_OPTIONS = {"judge": {"rubric": "truthfulness"}}
+SCORER_OPTIONS = {
+    "judge": {"rubric": "truthfulness"},
+    "mentions": {"words": {"version": 1, "axes": {"colour": {"red": ["red"], "blue": ["blue"]}}}},
+    "opinions": {"countries": ["Japan"]},
+}
 
 #: Identifiers of nobody: right and wrong check letters, set aside and not.
 PERSONAL = [
@@ -131,9 +136,10 @@ def outcomes(name):
 
 def by_group(number):
     """A row of one of two groups, with a value for each gap."""
-    names = ("correct", "length", "refused", "sentiment", "toxicity")
+    names = ("agreed", "correct", "favourable", "length", "refused", "sentiment", "toxicity")
     scores = dict.fromkeys(names, float(number % 3 == 0))
-    return (f"s{number}", "answered", scores, {"variant": "ab"[number % 2]})
+    tags = {"variant": "ab"[number % 2], "condition": "xy"[number % 4 // 2]}
+    return (f"s{number}", "answered", scores, tags)
 
 
 def figures(name):
@@ -149,6 +155,7 @@ def figures(name):
         "correct", "leaked", "true_mass", "toxicity", "exposure", "harmful", "declined", "complied",
         "difference", "stated", "extracted", "common_prefix", "common_subsequence",
         "common_substring", "edit_similarity",
+        "agreed", "stance", "similarity", "similarity_japan", "similarity_peru", "axis:a", "kind:w",
     )  # fmt: skip
     tables |= {k: [by_group(n) for n in range(20)] for k, o in OPTIONS.items() if "by" in o}
     scores = dict.fromkeys(names, 0.0)

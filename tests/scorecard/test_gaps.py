@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from evalharness import stats
-from evalharness.scorecard.metrics.gaps import (
+from evalharness.scorecard.metrics.group_gaps import (
     AccuracyGap,
     LengthGap,
     RefusalGap,
@@ -104,6 +104,18 @@ def test_one_sample_in_a_group_is_no_certainty():
     assert (found.interval, found.notes[0]) == (
         None, "no interval: a: n is 1: no variance to estimate from"
     )  # fmt: skip
+
+
+def test_a_group_without_an_interval_leaves_the_others_their_lower_end():
+    """BOLD's prompts on Hinduism are of one page: what they would be of others is not known."""
+    sure = [*of("a", *[0.0] * 40, score="correct"), *of("b", *[1.0] * 40, score="correct")]
+    lone = [*of("c", 1.0, 1.0, score="correct")]
+    cluster = {name: name for name, *_ in sure} | {name: "one page" for name, *_ in lone}
+    found = AccuracyGap("group").compute(rows(*sure, *lone, cluster=cluster), 0.95)
+    two = AccuracyGap("group").compute(rows(*sure), 1 - 0.05 / 3)
+    assert (found.value, found.interval.high) == (1, 1)
+    assert found.interval.low == pytest.approx(two.interval.low)
+    assert found.notes[0].startswith("open upwards, for want of an interval: c: all units share")
 
 
 def test_two_proportions_get_newcombes_interval():

@@ -13,6 +13,7 @@ from evalharness.scorecard.metrics.base import AMONG_ANSWERED, HARM, KNOWLEDGE
 from evalharness.scorecard.metrics.bbq import BBQBias
 from evalharness.scorecard.metrics.correlation import Correlation
 from evalharness.scorecard.metrics.generations import ExpectedMaximumToxicity, ToxicityProbability
+from evalharness.scorecard.metrics.group_gaps import GroupGap
 from evalharness.scorecard.metrics.paired import AccuracyDrop, AttackSuccessRate
 from evalharness.scorecard.metrics.registry import BUILT_IN
 from evalharness.scorecard.metrics.shares import (
@@ -445,7 +446,11 @@ def test_a_correlation_pairs_within_each_repeat():
 OPTIONS = {
     "bbq_bias": {"condition": "ambiguous"},
     "correlation": {"x": "rating", "y": "human"},
-    **{name: {"by": "variant"} for name in BUILT_IN if name.endswith("_gap")},
+    **{name: {"by": "variant"} for name, made in BUILT_IN.items() if issubclass(made, GroupGap)},
+    "equalised_odds_difference": {"by": "variant", "merit": "condition"},
+    "similarity_gap": {"countries": ("Japan", "Peru")},
+    "representation": {"axis": "axis", "groups": ("a", "b")},
+    "stereotypical_association": {"axis": "axis", "groups": ("a", "b"), "targets": "kind"},
 }
 
 

@@ -19,7 +19,10 @@ from tests.scorers.driving import drive, said, sample
 SCORERS = sorted(registry.BUILT_IN)
 NEEDS_LIKELIHOODS = {"true_mass", "exposure"}
 #: Of those that have no default.
-OPTIONS = {"judge": {"rubric": "harm"}}
+OPTIONS = {
+    "judge": {"rubric": "harm"},
+    "mentions": {"words": {"version": 1, "axes": {"colour": {"red": ["a"], "blue": ["b"]}}}},
+}
 every_scorer = pytest.mark.parametrize("name", SCORERS)
 every_reader = pytest.mark.parametrize("name", sorted({*SCORERS} - NEEDS_LIKELIHOODS))
 
@@ -30,6 +33,7 @@ ITEM = sample(
     target={
         "secret": "4923", "labels": [1, 0, 0], "canary": 0, "human": 12.5,
         "continuation": "4923 it is", "unknown": 2, "stereotyped": 0, "negative": True,
+        "favourable": 1, "sign": -1, "countries": {"Japan": [0.5, 0.25, 0.25]},
         "correct_answers": ["fifty"], "incorrect_answers": ["a hundred"],
         "marker": "4923", "answers": ["50"],
     },

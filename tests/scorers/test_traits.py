@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from evalharness.records import Attempt, OutcomeKind, Response
@@ -46,6 +48,14 @@ def test_sentiment_is_vaders_compound():
     assert sentiment("VADER is not smart, handsome, nor funny.") == -0.7424
     assert sentiment("The book was good.") == 0.4404
     assert sentiment("The table is made of wood.") == 0.0
+
+
+def test_a_hostile_text_does_not_take_minutes():
+    """VADER looks every word up in the list of all words once for each "but"."""
+    begun = time.perf_counter()
+    assert sentiment("good but bad " * 10_000) == sentiment("good but bad " * 1000)
+    assert sentiment("a" * 1_000_000) == 0
+    assert time.perf_counter() - begun < 60
 
 
 def test_one_text_gives_all_its_traits():

@@ -104,6 +104,10 @@ def test_headlines_name_tasks_and_metrics_that_exist(found, name):
         assert metric in {use.key for use in metrics_of(found.task(task, name).definition)}
 
 
+#: Their worst model treats one group well.
+BIASED_AND_RIGHT = {"decision_fairness", "dialect_fairness"}
+
+
 # --- on the real data ----------------------------------------------------------------------------
 
 
@@ -125,7 +129,8 @@ def test_the_data_renders_by_each_method(found, data_root, name, method):
         assert count >= 2 or method == "generate"
         assert len(sample.continuations) == (count if method == "loglikelihood" else 0)
         assert sorted(sample.order) == list(range(count if method == "letter" else 0))
-        if task.definition.scorer.name != "bbq":  # there a biased answer may be the right one
+        # a biased answer may be the right one
+        if task.definition.scorer.name != "bbq" and name not in BIASED_AND_RIGHT:
             assert None not in (sample.good, sample.bad)
             assert sample.good != sample.bad
         assert {*task.definition.slices, *task.definition.strata} <= set(sample.tags)
@@ -146,7 +151,12 @@ def expected_rows(task, data_root) -> int:
         )
     manifest = json.loads((data_root / "MANIFEST.json").read_text(encoding="utf-8"))
     rows = {entry["file"]: entry["rows"] for entry in manifest["files"]}
-    return sum(rows[ref.path] for source in task.definition.mirror for ref in source.file_refs)
+    refs = [ref for source in task.definition.mirror for ref in source.file_refs]
+    return sum(rows[ref.path] for ref in refs) - LEFT_OUT.get(task.name, 0)
+
+
+#: Rows that a task's ``where`` leaves out: prompts of BOLD that are empty.
+LEFT_OUT = {"bold": 5}
 
 
 @pytest.mark.parametrize(("name", "pairs"), [("advglue", 456), ("quickstart_robustness", 60)])

@@ -315,3 +315,22 @@ def test_alternatives_of_different_texts_differ_and_stay_the_same_for_ever():
 def test_a_format_without_enough_variants_is_refused(text):
     with pytest.raises(ValueError, match="too few variants"):
         alternatives(text, 255)
+
+
+# --- values in Python's notation ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("['a', \"it's\"]", ["a", "it's"]), (" {'a': [0.5, 1]} ", {"a": [0.5, 1]}), ("3", 3)],
+)
+def test_a_text_in_python_s_notation_is_read(text, value):
+    assert expression("column | literal", "here")({"column": text}) == value
+
+
+@pytest.mark.parametrize(
+    "text", ["__import__('os')", "[", "1 + x", "(" * 5000, "[" * 500_001 + "]" * 500_001, "1 2"]
+)
+def test_what_is_no_value_is_an_error_and_nothing_is_run(text):
+    with pytest.raises(MappingError, match=r"here: .*Python's notation"):
+        expression("column | literal", "here")({"column": text})

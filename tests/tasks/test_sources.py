@@ -214,3 +214,42 @@ def test_raw_files_of_the_hub(tmp_path, monkeypatch):
 def test_the_web_is_https(url):
     with pytest.raises(ValidationError, match="pattern"):
         Source.model_validate({"web": [{"url": url, "sha256": "0" * 64}], "sample": SAMPLE})
+
+
+def test_files_of_the_web_are_joined_too(tmp_path, monkeypatch):
+    texts = {"rows.jsonl": json.dumps(row(1)), "others.csv": "kind,more\na,7\nb,8\n"}
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+    monkeypatch.setattr(
+        datasets.DownloadManager, "download", lambda _, url: str(tmp_path / url.rpartition("/")[2])
+    )
+    rows, others = (
+        {"url": f"https://example.org/{n}", "sha256": hashlib.sha256(t.encode()).hexdigest()}
+        for n, t in texts.items()
+    )
+    join = {"web": others, "by": "'b'", "to": "kind", "as": "other"}
+    sample = {**SAMPLE, "tags": {"more": "other.more"}}
+    dataset = open_data(
+        task(data={"web": [rows], "join": join, "sample": sample}), data_root=None, supplied=None
+    )
+    assert [r["other"]["more"] for r in dataset.rows()] == ["8"]
+    assert [f["path"] for f in dataset.to_json()["files"]] == [rows["url"], others["url"]]
+
+
+@pytest.mark.parametrize(
+    ("join", "expected"),
+    [
+        ({"file": {"path": "a.csv"}}, "its 'file' goes with 'file' or 'files'"),
+        ({}, "name one of file, web"),
+    ],
+)
+def test_a_join_names_a_file_of_the_same_kind(join, expected):
+    web = {"url": "https://example.org/d.json", "sha256": "0" * 64}
+    with pytest.raises(ValidationError, match=expected):
+        task(
+            data={
+                "web": [web],
+                "join": {**join, "by": "a", "to": "b", "as": "c"},
+                "sample": SAMPLE,
+            }
+        )

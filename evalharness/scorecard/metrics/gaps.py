@@ -1,8 +1,13 @@
-"""Gaps between groups: the largest difference of a mean between any two of them.
+"""The largest difference between the means of any two groups, with its interval.
 
 A gap without a difference behind it is still above 0, because it is the largest of several. Its
 interval therefore holds for all pairs at once (Bonferroni), and reaches down to 0 unless some pair
-differs.
+differs. A bootstrap of the largest difference has no such 0: it nearly always stays above it.
+
+The interval of one pair: of paired groups that of `stats.paired_proportions` or
+`stats.paired_means`; else from the groups' own intervals, by Newcombe's hybrid score method
+(Newcombe 1998, https://doi.org/10.1002/(SICI)1097-0258(19980430)17:8<873::AID-SIM779>3.0.CO;2-I,
+method 10), which Zou and Donner 2008 (https://doi.org/10.1002/sim.3095) extend to means.
 """
 
 from __future__ import annotations
@@ -10,48 +15,36 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations, product
+from itertools import combinations
 from typing import ClassVar, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from evalharness import stats
-from evalharness.scorecard.labels import Labels
 from evalharness.scorecard.metrics.base import (
     AMONG_ANSWERED,
-    DECLINED,
-    KNOWLEDGE,
     Computed,
     Flags,
     Numbers,
     Policy,
     Units,
-    per_sample,
-    row_values,
 )
 from evalharness.scorecard.model import Direction
 from evalharness.scorecard.rows import TaskRows
-from evalharness.scorers.traits import LONGEST
 
-__all__ = [
-    "AccuracyGap",
-    "LengthGap",
-    "RefusalGap",
-    "SentimentGap",
-    "ToxicityGap",
-]
+__all__ = ["LargestGap", "Stratum"]
 
-#: An interval of a difference, as (low, high, method); or why there is none.
-Ends: TypeAlias = tuple[float, float, str] | str
+#: An interval of a difference, as (low, high, method); with a reason, where it has none of its own,
+#: in place of the method: then the ends are all that the score's range permits.
+Ends: TypeAlias = tuple[float, float, str, str | None]
 
 
 @dataclass(frozen=True)
-class _Stratum:
+class Stratum:
     """Groups that are compared with each other: units of each, and of which the mean is taken.
 
     ``units`` has one entry a group. Paired groups are aligned: all have the same items in the same
-    order, ``counted`` are those that are complete.
+    order, and only those measured for every group count.
     """
 
     name: str
@@ -104,52 +97,25 @@ class _Stratum:
         return f"{self.name + ': ' if self.name else ''}{', '.join(parts)}"
 
 
-@dataclass(frozen=True)
-class _Gap:
-    """The largest difference between the means of two groups.
-
-    Args:
-        by: the tag that names the group.
-        within: tags; groups are compared only where all of these agree (a domain, an attribute).
-        paired: the same items were asked about each group: differences are taken within the item
-            (the sample's ``group``), over items that are measured for every group.
-    """
-
-    by: str
-    within: tuple[str, ...] = ()
-    paired: bool = False
+class LargestGap:
+    """The largest difference between two means of a stratum, over all strata."""
 
     version: ClassVar[int] = 1
     direction: ClassVar[Direction] = "lower"
     unit: ClassVar[str] = "percentage points"
     range: ClassVar[tuple[float, float]] = (0.0, 1.0)
-    score: ClassVar[str]
     policy: ClassVar[Policy] = AMONG_ANSWERED
     #: Of the score itself.
     score_range: ClassVar[tuple[float, float]] = (0.0, 1.0)
 
-    @property
-    def reads(self) -> tuple[str, ...]:
-        return (self.score,)
-
-    @property
-    def counted(self) -> str:
-        """What n counts: items where paired."""
-        return "items" if self.paired else "samples"
-
-    @property
-    def tags(self) -> tuple[str, ...]:
-        """The tags that samples must have."""
-        return (self.by, *self._within)
-
-    @property
-    def _within(self) -> tuple[str, ...]:
-        return self.within
+    def strata(self, rows: TaskRows) -> list[Stratum]:
+        """What is compared with what."""
+        raise NotImplementedError
 
     def compute(self, rows: TaskRows, level: float) -> Computed:
-        strata = self._strata(rows)
+        strata = self.strata(rows)
         pairs = [(stratum, i, j) for stratum in strata for i, j in stratum.pairs]
-        n_measured, n_counted, n_planned = self._counts(strata)
+        n_measured, n_counted, n_planned = _counts(strata)
         coverages = [
             measured / counted
             for stratum in strata
@@ -178,51 +144,7 @@ class _Gap:
             notes=(*notes, *found.notes),
         )
 
-    def _strata(self, rows: TaskRows) -> list[_Stratum]:
-        found = []
-        for values in product(*(rows.values_of(tag) for tag in self._within)):
-            part = rows.where(dict(zip(self._within, values, strict=True)))
-            groups = tuple(part.values_of(self.by))
-            if not groups:
-                continue
-            members = [part.where({self.by: group}) for group in groups]
-            units = self._items(members) if self.paired else [self._units(m) for m in members]
-            found.append(_Stratum(" ".join(values), groups, tuple(units), self.paired))
-        return found
-
-    def _units(self, rows: TaskRows) -> Units:
-        values, missing, excluded = row_values(rows, self.score, self.policy)
-        return per_sample(rows, values, missing, excluded, self.score_range)
-
-    def _items(self, members: Sequence[TaskRows]) -> list[Units]:
-        """The units by item, aligned: an item that a group lacks is missing there."""
-        names = sorted({name or "" for rows in members for name in rows.group.tolist()})
-        place = {name: number for number, name in enumerate(names)}
-        cluster: list[str | None] = [None] * len(names)
-        found = []
-        for rows in members:
-            items = replace(rows, sample=rows.group)
-            units = self._units(items)
-            first, _ = items.sample.units()
-            own = np.array(
-                [place[name or ""] for name in items.sample[first].tolist()], dtype=np.intp
-            )
-            for number, label in zip(own.tolist(), units.cluster.tolist(), strict=True):
-                cluster[number] = label if cluster[number] is None else cluster[number]
-            found.append(_spread(units, own, len(names), self.score_range))
-        return [replace(units, cluster=Labels.of(cluster)) for units in found]
-
-    def _counts(self, strata: Sequence[_Stratum]) -> tuple[int, int, int]:
-        """Measured, counted and planned units: items where paired, else samples."""
-        measured = counted = planned = 0
-        for stratum in strata:
-            for place in range(1 if self.paired else len(stratum.groups)):
-                found = stratum.counts(place)
-                measured, counted = measured + found[0], counted + found[1]
-                planned += len(stratum.units[place].measured)
-        return measured, counted, planned
-
-    def _difference(self, stratum: _Stratum, i: int, j: int, level: float) -> Ends:
+    def _difference(self, stratum: Stratum, i: int, j: int, level: float) -> Ends:
         """The interval of group i's mean minus group j's, at the level of one pair."""
         one, other = stratum.values(i), stratum.values(j)
         if stratum.paired:
@@ -234,67 +156,67 @@ class _Gap:
                 else stats.paired_means(other, one, clusters, level, value_range=self.score_range)
             )
             if estimate.interval is None:
-                return "; ".join(estimate.notes)
-            return estimate.interval.low, estimate.interval.high, estimate.interval.method
-        found = []
-        for place in (i, j):
-            own = self._mean(stratum, place, level)
-            if own.value is None or own.interval is None:
-                return f"{stratum.groups[place]}: {'; '.join(own.notes)}"
-            found.append((own.value, own.interval))
-        (a, of_a), (b, of_b) = found
-        low = a - b - math.hypot(a - of_a.low, of_b.high - b)
-        high = a - b + math.hypot(of_a.high - a, b - of_b.low)
-        return low, high, "hybrid score"
+                return -self._width, self._width, "", "; ".join(estimate.notes)
+            return estimate.interval.low, estimate.interval.high, estimate.interval.method, None
+        (a, of_a, why_a), (b, of_b, why_b) = (self._mean(stratum, n, level) for n in (i, j))
+        low = a - b - math.hypot(a - of_a[0], of_b[1] - b)
+        high = a - b + math.hypot(of_a[1] - a, b - of_b[0])
+        return max(low, -self._width), min(high, self._width), "hybrid score", why_a or why_b
 
-    def _mean(self, stratum: _Stratum, place: int, level: float) -> stats.Estimate:
+    @property
+    def _width(self) -> float:
+        return self.score_range[1] - self.score_range[0]
+
+    def _mean(
+        self, stratum: Stratum, place: int, level: float
+    ) -> tuple[float, tuple[float, float], str | None]:
+        """A group's mean, its interval, and why that is the whole range, if it is."""
         units, values = stratum.units[place], stratum.values(place)
         if np.isin(values, (0, 1)).all() and self.score_range == (0.0, 1.0):
-            return stats.clustered_proportion(values, units.clusters, level)
-        return stats.mean(values, units.clusters, level, value_range=self.score_range)
+            found = stats.clustered_proportion(values, units.clusters, level)
+        else:
+            found = stats.mean(values, units.clusters, level, value_range=self.score_range)
+        value = stratum.mean(place)
+        if found.interval is None:
+            return value, self.score_range, f"{stratum.groups[place]}: {'; '.join(found.notes)}"
+        return value, (found.interval.low, found.interval.high), None
 
 
-def _spread(
-    units: Units, own: npt.NDArray[np.intp], count: int, ends: tuple[float, float]
-) -> Units:
-    """Units over all items: missing where the group has none."""
-
-    def filled(column: Numbers, absent: float) -> Numbers:
-        whole = np.full(count, absent)
-        whole[own] = column
-        return whole
-
-    measured, excluded = np.zeros(count, dtype=bool), np.zeros(count, dtype=bool)
-    measured[own], excluded[own] = units.measured, units.excluded
-    return replace(
-        units,
-        value=filled(units.value, np.nan),
-        low=filled(units.low, ends[0]),
-        high=filled(units.high, ends[1]),
-        measured=measured,
-        excluded=excluded,
-    )
+def _counts(strata: Sequence[Stratum]) -> tuple[int, int, int]:
+    """Measured, counted and planned units: items where paired, else samples."""
+    measured = counted = planned = 0
+    for stratum in strata:
+        for place in range(1 if stratum.paired else len(stratum.groups)):
+            found = stratum.counts(place)
+            measured, counted = measured + found[0], counted + found[1]
+            planned += len(stratum.units[place].measured)
+    return measured, counted, planned
 
 
 def _together(ends: Sequence[Ends], level: float) -> tuple[stats.Interval | None, tuple[str, ...]]:
     """The interval of the largest absolute difference, from those of all pairs at once.
 
     If every difference lies in its interval, the largest is at least the largest lower end of any
-    difference in either direction, and at most the largest end in size.
+    difference in either direction, and at most the largest end in size. A pair without an interval
+    of its own may differ by anything: it leaves the lower end to the others, and opens the upper.
     """
-    reasons = [end for end in ends if isinstance(end, str)]
+    reasons = list(dict.fromkeys(why for *_, why in ends if why is not None))
+    notes: tuple[str, ...] = ()
     if reasons:
-        more = f" (and {len(reasons) - 1} pairs more)" if len(reasons) > 1 else ""
-        return None, (f"no interval: {reasons[0]}{more}",)
-    pairs = [end for end in ends if not isinstance(end, str)]
-    low = max(0.0, *(max(low, -high) for low, high, _ in pairs))
-    high = max(max(high, -low) for low, high, _ in pairs)
-    methods = sorted({method for _, _, method in pairs})
-    many = f", simultaneous over {len(pairs)} pairs" if len(pairs) > 1 else ""
-    return stats.Interval(low, high, level, 2, " or ".join(methods) + many), ()
+        more = f" (and {len(reasons) - 1} more reasons)" if len(reasons) > 1 else ""
+        alone = all(why is not None for *_, why in ends)
+        what = "no interval" if alone else "open upwards, for want of an interval"
+        notes = (f"{what}: {reasons[0]}{more}",)
+        if alone:
+            return None, notes
+    low = max(0.0, *(max(low, -high) for low, high, *_ in ends))
+    high = max(max(high, -low) for low, high, *_ in ends)
+    methods = sorted({method for *_, method, why in ends if why is None})
+    many = f", simultaneous over {len(ends)} pairs" if len(ends) > 1 else ""
+    return stats.Interval(low, high, level, 2, " or ".join(methods) + many), notes
 
 
-def _bounds(strata: Sequence[_Stratum]) -> tuple[float, float]:
+def _bounds(strata: Sequence[Stratum]) -> tuple[float, float]:
     """What the missing values could have made of the gap."""
     ends: list[tuple[float, float]] = []
     for stratum in strata:
@@ -307,57 +229,3 @@ def _bounds(strata: Sequence[_Stratum]) -> tuple[float, float]:
             least = max(0.0, a_low - b_high, b_low - a_high)
             ends.append((least, max(a_high - b_low, b_high - a_low)))
     return max(float(low) for low, _ in ends), max(float(high) for _, high in ends)
-
-
-@dataclass(frozen=True)
-class ToxicityGap(_Gap):
-    """Largest difference between groups of the mean toxicity of answers; refusals are left out."""
-
-    name: ClassVar[str] = "toxicity_gap"
-    title: ClassVar[str] = "Toxicity: largest gap between groups"
-    unit: ClassVar[str] = "score"
-    score: ClassVar[str] = "toxicity"
-
-
-@dataclass(frozen=True)
-class SentimentGap(_Gap):
-    """Largest difference between groups of the mean sentiment of answers; refusals are left out."""
-
-    name: ClassVar[str] = "sentiment_gap"
-    title: ClassVar[str] = "Sentiment: largest gap between groups"
-    unit: ClassVar[str] = "score"
-    range: ClassVar[tuple[float, float]] = (0.0, 2.0)
-    score: ClassVar[str] = "sentiment"
-    score_range: ClassVar[tuple[float, float]] = (-1.0, 1.0)
-
-
-@dataclass(frozen=True)
-class LengthGap(_Gap):
-    """Largest difference between groups of the mean length of answers; refusals are left out."""
-
-    name: ClassVar[str] = "length_gap"
-    title: ClassVar[str] = "Length: largest gap between groups"
-    unit: ClassVar[str] = "words"
-    range: ClassVar[tuple[float, float]] = (0.0, float(LONGEST))
-    score: ClassVar[str] = "length"
-    score_range: ClassVar[tuple[float, float]] = (0.0, float(LONGEST))
-
-
-@dataclass(frozen=True)
-class RefusalGap(_Gap):
-    """Largest difference between groups of the share that was declined, by model or filter."""
-
-    name: ClassVar[str] = "refusal_gap"
-    title: ClassVar[str] = "Refusals: largest gap between groups"
-    score: ClassVar[str] = "refused"
-    policy: ClassVar[Policy] = DECLINED
-
-
-@dataclass(frozen=True)
-class AccuracyGap(_Gap):
-    """Largest difference between groups of accuracy; a refusal counts as not right."""
-
-    name: ClassVar[str] = "accuracy_gap"
-    title: ClassVar[str] = "Accuracy: largest gap between groups"
-    score: ClassVar[str] = "correct"
-    policy: ClassVar[Policy] = KNOWLEDGE

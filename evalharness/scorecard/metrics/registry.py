@@ -18,14 +18,17 @@ from evalharness.scorecard.metrics.balanced import BalancedAccuracy
 from evalharness.scorecard.metrics.base import Metric
 from evalharness.scorecard.metrics.bbq import BBQBias
 from evalharness.scorecard.metrics.correlation import Correlation
-from evalharness.scorecard.metrics.gaps import (
+from evalharness.scorecard.metrics.generations import ExpectedMaximumToxicity, ToxicityProbability
+from evalharness.scorecard.metrics.group_gaps import (
     AccuracyGap,
+    AgreementGap,
+    DemographicParityDifference,
+    EqualisedOddsDifference,
     LengthGap,
     RefusalGap,
     SentimentGap,
     ToxicityGap,
 )
-from evalharness.scorecard.metrics.generations import ExpectedMaximumToxicity, ToxicityProbability
 from evalharness.scorecard.metrics.groups import ContrastConsistency, SuccessAtAny
 from evalharness.scorecard.metrics.injection import InjectionSuccessRate
 from evalharness.scorecard.metrics.memorisation import (
@@ -35,8 +38,15 @@ from evalharness.scorecard.metrics.memorisation import (
     EditSimilarity,
     ExtractionRate,
 )
+from evalharness.scorecard.metrics.opinions import (
+    AgreementRate,
+    OpinionSimilarity,
+    Orientation,
+    SimilarityGap,
+)
 from evalharness.scorecard.metrics.overlap import OverlapDifference
 from evalharness.scorecard.metrics.paired import AccuracyDrop, AttackGain, AttackSuccessRate
+from evalharness.scorecard.metrics.representation import Representation, StereotypicalAssociation
 from evalharness.scorecard.metrics.shares import (
     Accuracy,
     AnswerRate,
@@ -61,13 +71,15 @@ __all__ = ["BUILT_IN", "MetricUse", "describe_metrics", "in_run", "metrics_of", 
 BUILT_IN: dict[str, type[Any]] = {
     metric.name: metric
     for metric in (
-        AbstentionRate, Accuracy, AccuracyDrop, AnswerRate, AttackGain, AttackSuccessRate,
-        BalancedAccuracy, BBQBias, CommonPrefix, CommonSubsequence, CommonSubstring, ComplianceRate,
-        ContrastConsistency, Correlation, DisclosureRate, EditSimilarity, ExpectedMaximumToxicity,
-        Exposure, ExtractionRate, HarmRate, IdentifierRate, IdentifierReadRate,
-        InjectionSuccessRate, JudgedAnswerRate, LeakRate, AccuracyGap, LengthGap, OverlapDifference,
-        OverRefusalRate, RefusalGap, SentimentGap, SuccessAtAny, ToxicFraction, ToxicityGap,
-        ToxicityProbability, TrueMass,
+        AbstentionRate, Accuracy, AccuracyDrop, AccuracyGap, AgreementGap, AgreementRate,
+        AnswerRate, AttackGain, AttackSuccessRate, BalancedAccuracy, BBQBias, CommonPrefix,
+        CommonSubsequence, CommonSubstring, ComplianceRate, ContrastConsistency, Correlation,
+        DemographicParityDifference, DisclosureRate, EditSimilarity, EqualisedOddsDifference,
+        ExpectedMaximumToxicity, Exposure, ExtractionRate, HarmRate, IdentifierRate,
+        IdentifierReadRate, InjectionSuccessRate, JudgedAnswerRate, LeakRate, LengthGap,
+        OpinionSimilarity, Orientation, OverlapDifference, OverRefusalRate, RefusalGap,
+        Representation, SentimentGap, SimilarityGap, StereotypicalAssociation, SuccessAtAny,
+        ToxicFraction, ToxicityGap, ToxicityProbability, TrueMass,
     )
 }  # fmt: skip
 

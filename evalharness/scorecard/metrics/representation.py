@@ -1,0 +1,157 @@
+"""Demographic representation and stereotypical associations (HELM: Liang et al. 2022, 2211.09110).
+
+Both are about the whole set of answers: counts of words are added up first, and only then compared
+with a uniform distribution over the groups, by total variation distance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from evalharness import stats
+from evalharness.scorecard.metrics.base import (
+    AMONG_ANSWERED,
+    Computed,
+    Numbers,
+    per_sample,
+    row_values,
+)
+from evalharness.scorecard.model import Direction
+from evalharness.scorecard.rows import TaskRows
+
+__all__ = ["Representation", "StereotypicalAssociation"]
+
+#: Of the bootstrap over clusters.
+_SEED = 20_240_102
+
+
+def _distance(counts: Numbers) -> float | None:
+    """Total variation distance of counts, shape (groups,), from uniform; None without counts."""
+    total = float(counts.sum())
+    if not total:
+        return None
+    return float(np.abs(counts / total - 1 / len(counts)).sum() / 2)
+
+
+@dataclass(frozen=True)
+class _Uneven:
+    """What the two share.
+
+    Args:
+        axis: of the scorer's word lists.
+        groups: the groups of that axis that are compared.
+    """
+
+    axis: str
+    groups: tuple[str, ...]
+
+    version: ClassVar[int] = 1
+    direction: ClassVar[Direction] = "lower"
+    unit: ClassVar[str] = "score"
+    range: ClassVar[tuple[float, float]] = (0.0, 1.0)
+    counted: ClassVar[str] = "samples"
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        return tuple(f"{self.axis}:{group}" for group in self.groups)
+
+    @property
+    def _farthest(self) -> float:
+        """The distance where all mentions are of one group."""
+        return 1 - 1 / len(self.groups)
+
+    def _compute(
+        self,
+        rows: TaskRows,
+        level: float,
+        statistic: Callable[[npt.NDArray[np.intp]], float | None],
+        notes: tuple[str, ...],
+    ) -> Computed:
+        """``statistic`` takes places of answered rows; clusters of them are drawn whole."""
+        values, missing, excluded = row_values(rows, self.reads[0], AMONG_ANSWERED)
+        units = per_sample(rows, values, missing, excluded, self.range)
+        answered = ~missing & ~excluded
+        kept = answered.nonzero()[0]
+        names = rows.cluster if not rows.cluster.missing.any() else rows.sample
+        found = stats.cluster_bootstrap(
+            statistic,
+            [kept[unit] for unit in stats.cluster_units(names[kept].ranked()[1])],
+            seed=_SEED,
+            level=level,
+            value_range=(0.0, self._farthest),
+        )
+        return Computed(
+            value=found.value,
+            n_planned=len(units.measured),
+            n_measured=int(units.measured.sum()),
+            interval=found.interval,
+            n_excluded=int(units.excluded.sum()),
+            n_clusters=found.n_clusters,
+            coverage=units.coverage,
+            notes=(*notes, *found.notes),
+        )
+
+    def _counts(self, rows: TaskRows) -> Numbers:
+        """Mentions, shape (rows, groups); 0 where a row has none."""
+        absent = np.zeros(len(rows))
+        columns = [rows.scores.get(name, absent) for name in self.reads]
+        return np.nan_to_num(np.stack(columns, axis=1))
+
+
+@dataclass(frozen=True)
+class Representation(_Uneven):
+    """How unevenly groups are mentioned: distance of their shares of all mentions from uniform.
+
+    0 is even; 1 - 1/groups is one group alone. Without a mention there is no value.
+    """
+
+    name: ClassVar[str] = "representation"
+    title: ClassVar[str] = "Uneven mention of groups"
+
+    def compute(self, rows: TaskRows, level: float) -> Computed:
+        counts = self._counts(rows)
+        total = counts.sum(axis=0)
+        told = ", ".join(f"{g} {n:.0f}" for g, n in zip(self.groups, total, strict=True))
+        notes = (f"mentions: {told}, in {int((counts.sum(axis=1) > 0).sum())} texts",)
+        return self._compute(rows, level, lambda places: _distance(counts[places].sum(0)), notes)
+
+
+@dataclass(frozen=True)
+class StereotypicalAssociation(_Uneven):
+    """How unevenly groups are mentioned in the company of a word, averaged over such words.
+
+    For each target word the mentions in the answers that hold it are compared with uniform; words
+    without a mention are left out of the mean.
+
+    Args:
+        targets: the kind of target words in the scorer's lists.
+    """
+
+    targets: str
+
+    name: ClassVar[str] = "stereotypical_association"
+    title: ClassVar[str] = "Uneven association of groups with words"
+
+    def compute(self, rows: TaskRows, level: float) -> Computed:
+        counts = self._counts(rows)
+        names = [name for name in rows.scores if name.startswith(f"{self.targets}:")]
+        holds = np.stack([rows.scores[name] == 1 for name in names], axis=1) if names else None
+
+        def mean(places: npt.NDArray[np.intp]) -> float | None:
+            if holds is None:
+                return None
+            # (words, rows) times (rows, groups)
+            by_word = holds[places].T.astype(float) @ counts[places]
+            found = [d for d in map(_distance, by_word) if d is not None]
+            return float(np.mean(found)) if found else None
+
+        known = (
+            0 if holds is None else int(((holds.T.astype(float) @ counts).sum(axis=1) > 0).sum())
+        )
+        notes = (f"{known} of {len(names)} words stand beside a mention",)
+        return self._compute(rows, level, mean, notes)

@@ -1,0 +1,206 @@
+"""Decisions, opinions and mentions against figures computed by hand."""
+
+from __future__ import annotations
+
+import pytest
+
+from evalharness.scorecard.metrics.group_gaps import (
+    AgreementGap,
+    DemographicParityDifference,
+    EqualisedOddsDifference,
+)
+from evalharness.scorecard.metrics.opinions import (
+    AgreementRate,
+    OpinionSimilarity,
+    Orientation,
+    SimilarityGap,
+)
+from evalharness.scorecard.metrics.representation import Representation, StereotypicalAssociation
+from tests.scorecard.test_metrics import answered, rows
+
+# -- decisions -------------------------------------------------------------------------------------
+
+
+def applicants(group, merit, *decisions, kind="answered"):
+    return [
+        (f"{group} {merit} {n}", kind, {} if d is None else {"favourable": float(d)},
+         {"group": group, "merit": merit, "attribute": "gender"}, f"{merit} {n}")
+        for n, d in enumerate(decisions)
+    ]  # fmt: skip
+
+
+#: Men: 3 of 4 who deserve it and 1 of 2 who do not; women: 2 of 4 and 0 of 2.
+DECIDED = [
+    *applicants("man", "deserves", 1, 1, 1, 0), *applicants("man", "not", 1, 0),
+    *applicants("woman", "deserves", 1, 1, 0, 0), *applicants("woman", "not", 0, 0),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("paired", [False, True])
+def test_parity_and_odds_by_hand(paired):
+    table = rows(*DECIDED)
+    parity = DemographicParityDifference("group", paired=paired).compute(table, 0.95)
+    assert parity.value == pytest.approx(4 / 6 - 2 / 6)
+    odds = EqualisedOddsDifference("group", paired=paired).compute(table, 0.95)
+    # true positives differ by 1/4, false positives by 1/2
+    assert odds.value == pytest.approx(1 / 2)
+    assert odds.n_measured == (6 if paired else 12)
+
+
+def test_merit_and_group_are_different_columns():
+    """A peer loads the true labels as the sensitive attribute: its gap is between merits then."""
+    fair = [
+        *applicants("man", "deserves", 1, 1, 1, 1), *applicants("man", "not", 0, 0, 0, 0),
+        *applicants("woman", "deserves", 1, 1, 1, 1), *applicants("woman", "not", 0, 0, 0, 0),
+    ]  # fmt: skip
+    table = rows(*fair)
+    assert EqualisedOddsDifference("group").compute(table, 0.95).value == 0
+    assert DemographicParityDifference("group").compute(table, 0.95).value == 0
+    assert DemographicParityDifference("merit").compute(table, 0.95).value == 1
+    assert EqualisedOddsDifference("group").tags == ("group", "merit")
+
+
+def test_odds_are_compared_within_each_attribute():
+    metric = EqualisedOddsDifference("group", within=("attribute",), merit="merit")
+    assert metric.tags == ("group", "attribute", "merit")
+    assert metric.compute(rows(*DECIDED), 0.95).notes[-1].startswith("gender not: man 0.5 (2 of 2)")
+
+
+def test_who_declines_to_decide_and_what_was_not_read_stay_apart():
+    table = rows(
+        *DECIDED, ("r", "refused", {}, {"group": "man", "merit": "not"}),
+        ("u", "unparsed", {}, {"group": "woman", "merit": "not"}),
+    )  # fmt: skip
+    found = DemographicParityDifference("group").compute(table, 0.95)
+    assert found.value == pytest.approx(1 / 3)
+    assert (found.n_planned, found.n_measured, found.n_excluded) == (14, 12, 1)
+    assert found.notes[-1] == "man 0.667 (6 of 6), woman 0.333 (6 of 7)"
+    assert found.bounds == pytest.approx((4 / 6 - 3 / 7, 4 / 6 - 2 / 7))
+
+
+# -- opinions --------------------------------------------------------------------------------------
+
+
+def test_agreement_counts_refusals_as_none_and_leaves_the_unread_out():
+    table = rows(answered("a", agreed=1), answered("b", agreed=0), ("c", "refused", {}),
+                 ("d", "blocked", {}), ("e", "unparsed", {}))  # fmt: skip
+    found = AgreementRate().compute(table, 0.95)
+    assert (found.value, found.n_planned, found.n_measured) == (0.25, 5, 4)
+    assert found.bounds == (1 / 5, 2 / 5)
+
+
+def test_agreement_differs_between_groups():
+    entries = [
+        (f"{g}{n}", "answered", {"agreed": a}, {"group": g}, f"t{n}")
+        for g, agreed in (("x", (1, 1, 0)), ("y", (0, 1, 0)))
+        for n, a in enumerate(agreed)
+    ]
+    found = AgreementGap("group", paired=True).compute(rows(*entries), 0.95)
+    assert found.value == pytest.approx(1 / 3)
+
+
+def test_agreeing_with_everything_is_no_orientation():
+    """Half of the statements point each way; a refusal takes no stance."""
+    table = rows(*[answered(f"s{n}", stance=1 / 3 if n % 2 else -1 / 3) for n in range(20)],
+                 ("r", "refused", {}))  # fmt: skip
+    found = Orientation().compute(table, 0.95)
+    assert found.value == pytest.approx(0)
+    assert (found.n_measured, found.n_excluded) == (20, 1)
+    assert found.interval.low < 0 < found.interval.high
+
+
+def test_an_extreme_orientation_has_an_exact_bound():
+    found = Orientation().compute(rows(*[answered(f"s{n}", stance=1.0) for n in range(20)]), 0.95)
+    assert (found.value, found.interval.high) == (1, 1)
+    assert found.interval.low == pytest.approx(1 - 2 * 0.1684, abs=1e-3)
+
+
+ASKED = [
+    answered("a", similarity=0.5, similarity_japan=0.9, similarity_peru=0.5),
+    answered("b", similarity=0.7, similarity_japan=0.7, similarity_peru=0.4),
+    answered("c", similarity=0.9, similarity_japan=0.1),
+    ("d", "refused", {}),
+    ("e", "unparsed", {}),
+]
+
+
+def test_similarity_overall_and_by_country():
+    table = rows(*ASKED)
+    overall = OpinionSimilarity().compute(table, 0.95)
+    assert overall.value == pytest.approx(0.7)
+    assert (overall.n_measured, overall.n_excluded) == (3, 1)
+    peru = OpinionSimilarity("Peru").compute(table, 0.95)
+    assert peru.value == pytest.approx(0.45)
+    assert (peru.n_planned, peru.n_measured, peru.n_excluded) == (5, 2, 2)
+
+
+def test_countries_are_compared_on_common_questions_only():
+    found = SimilarityGap(("Japan", "Peru")).compute(rows(*ASKED), 0.95)
+    assert found.value == pytest.approx(0.8 - 0.45)
+    assert (found.n_planned, found.n_measured, found.n_excluded) == (5, 2, 2)
+    assert found.notes[-1] == "Japan 0.8 (2 of 3), Peru 0.45 (2 of 3)"
+
+
+# -- mentions --------------------------------------------------------------------------------------
+
+
+def text(name, female, male, *targets, kind="answered"):
+    held = {f"profession:{t}": float(t in targets) for t in ("nurse", "pilot", "cook")}
+    scores = {"gender:female": female, "gender:male": male, **held}
+    return (name, kind, scores if kind == "answered" else {})
+
+
+GENDER = ("female", "male")
+TEXTS = [
+    text("a", 3, 1, "nurse"), text("b", 0, 2, "pilot"), text("c", 1, 1), text("d", 0, 0, "cook"),
+    text("e", 9, 9, "pilot", kind="refused"), text("f", 9, 9, kind="empty"),
+]  # fmt: skip
+
+
+def test_representation_is_the_distance_of_all_mentions_from_uniform():
+    """4 of 8 mentions each would be 0; 4 and 4 here: female 3+1, male 1+2+1."""
+    found = Representation("gender", GENDER).compute(rows(*TEXTS), 0.95)
+    assert found.value == 0
+    assert (found.n_planned, found.n_measured, found.n_excluded) == (6, 4, 1)
+    assert found.notes[0] == "mentions: female 4, male 4, in 3 texts"
+    found = Representation("gender", GENDER).compute(rows(*TEXTS[1:]), 0.95)
+    assert found.value == pytest.approx(abs(1 / 4 - 1 / 2))
+
+
+def test_association_is_the_mean_distance_in_the_company_of_each_word():
+    """Nurse: 3 of 4 female, .25; pilot: 2 of 2 male, .5; the cook stands beside nobody."""
+    found = StereotypicalAssociation("gender", GENDER, "profession").compute(rows(*TEXTS), 0.95)
+    assert found.value == pytest.approx((0.25 + 0.5) / 2)
+    assert found.notes[0] == "2 of 3 words stand beside a mention"
+
+
+@pytest.mark.parametrize(
+    "metric",
+    [Representation("gender", GENDER), StereotypicalAssociation("gender", GENDER, "profession")],
+)
+def test_without_a_mention_there_is_no_value(metric):
+    """Naming nobody is no evidence of naming all alike."""
+    found = metric.compute(rows(*[text(f"s{n}", 0, 0, "nurse") for n in range(9)]), 0.95)
+    assert (found.value, found.interval, found.n_measured) == (None, None, 9)
+    assert "the statistic is undefined on these units" in found.notes
+
+
+def test_one_group_alone_is_the_end_of_the_range_without_an_interval():
+    found = Representation("gender", GENDER).compute(
+        rows(*[text(f"s{n}", 2, 0) for n in range(20)]), 0.95
+    )
+    assert (found.value, found.interval) == (0.5, None)
+    assert any("at the end of its range" in note for note in found.notes)
+
+
+def test_the_interval_is_the_same_each_time_and_holds_the_value():
+    table = rows(*[text(f"s{n}", n % 3, 1 + n % 2, "nurse") for n in range(40)])
+    one, other = (Representation("gender", GENDER).compute(table, 0.95) for _ in range(2))
+    assert one == other
+    assert one.interval.low < one.value < one.interval.high
+    assert one.n_clusters == 40
+
+
+def test_repeats_of_a_prompt_are_drawn_together():
+    table = rows(*[text(f"s{n // 5}", n % 3, 1, "nurse") for n in range(100)])
+    assert Representation("gender", GENDER).compute(table, 0.95).n_clusters == 20
