@@ -14,8 +14,10 @@ from evalharness.stats.clustered import EffectiveSize, clustered_proportion, eff
 from evalharness.stats.correlation import pearson, spearman
 from evalharness.stats.means import mean
 from evalharness.stats.paired import agresti_min, paired_means, paired_proportions
+from evalharness.stats.power import at_most, demonstrates, detectable, paired_size, unpaired_size
 from evalharness.stats.proportions import clopper_pearson, proportion, wilson
 from evalharness.stats.records import FEW_CLUSTERS, Estimate, Interval, Side
+from evalharness.stats.significance import adjusted, mcnemar, sign_flip
 
 __all__ = [
     "FEW_CLUSTERS",
@@ -23,20 +25,28 @@ __all__ = [
     "Estimate",
     "Interval",
     "Side",
+    "adjusted",
     "agresti_min",
+    "at_most",
     "clopper_pearson",
     "cluster_bootstrap",
     "cluster_units",
     "clustered_proportion",
+    "demonstrates",
+    "detectable",
     "effective_size",
+    "mcnemar",
     "mean",
     "mean_of_proportions",
     "missing_bounds",
     "paired_means",
     "paired_proportions",
+    "paired_size",
     "pearson",
     "proportion",
     "ratio_bootstrap",
+    "sign_flip",
     "spearman",
+    "unpaired_size",
     "wilson",
 ]
