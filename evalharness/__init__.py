@@ -21,7 +21,8 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from evalharness.adapters.base import Adapter, Capabilities, ModelIdentity
     from evalharness.adapters.wrap import Wrapped
-    from evalharness.api import Run, load_run, run
+    from evalharness.api import Run, compare, load_run, run
+    from evalharness.comparison import Comparison
     from evalharness.errors import (
         AdapterError,
         ConfigError,
@@ -48,6 +49,7 @@ __all__ = [
     "AdapterError",
     "Attempt",
     "Capabilities",
+    "Comparison",
     "ConfigError",
     "DataError",
     "Decoding",
@@ -65,13 +67,14 @@ __all__ = [
     "Scorecard",
     "TaskError",
     "Wrapped",
+    "compare",
     "load_run",
     "run",
 ]
 
 _HOME = {
     **dict.fromkeys(("Adapter", "Capabilities", "ModelIdentity"), "evalharness.adapters.base"),
-    **dict.fromkeys(("Run", "load_run", "run"), "evalharness.api"),
+    **dict.fromkeys(("Run", "compare", "load_run", "run"), "evalharness.api"),
     **dict.fromkeys(
         ("AdapterError", "ConfigError", "DataError", "EvalHarnessError", "RunError", "TaskError"),
         "evalharness.errors",
@@ -83,6 +86,7 @@ _HOME = {
         ),
         "evalharness.records",
     ),
+    "Comparison": "evalharness.comparison",
     "Scorecard": "evalharness.scorecard.model",
     "Wrapped": "evalharness.adapters.wrap",
 }  # fmt: skip

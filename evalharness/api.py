@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from evalharness import pipeline
 from evalharness.adapters.base import Adapter
+from evalharness.comparison import Comparison, compare_runs
 from evalharness.config import Loaded, load_config
 from evalharness.engine.plan import Plan
 from evalharness.errors import ConfigError
@@ -22,7 +23,7 @@ from evalharness.store.directory import RunDirectory
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Run", "load_run", "run"]
+__all__ = ["Run", "compare", "load_run", "run"]
 
 
 class Run:
@@ -137,6 +138,24 @@ def run(
         )
         pipeline.finish_run(directory, observer)
     return Run(directory.path)
+
+
+def compare(*runs: str | Path | Run, common: bool = False) -> Comparison:
+    """Compare runs with the first of them, sample by sample.
+
+    Args:
+        runs: run folders, or runs.
+        common: where two tasks differ in their items alone, compare the items that both have.
+
+    Returns:
+        Differences with intervals, corrected for how many there are, and what was not compared.
+
+    Raises:
+        ConfigError: fewer than two runs, or one of them twice.
+        RunError: a run was not finished.
+    """
+    paths = [run.path if isinstance(run, Run) else Path(run) for run in runs]
+    return compare_runs([RunDirectory.existing(path) for path in paths], common=common)
 
 
 def load_run(path: str | Path) -> Run:

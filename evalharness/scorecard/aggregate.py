@@ -9,7 +9,7 @@ from typing import Any
 from evalharness.scorecard import model
 from evalharness.scorecard.metrics.base import Computed
 from evalharness.scorecard.metrics.registry import MetricUse, in_run, metrics_of
-from evalharness.scorecard.rows import TaskRows, task_parts
+from evalharness.scorecard.rows import TaskRows, read_task
 from evalharness.stats import Interval
 from evalharness.tasks.planned import PlannedTask
 
@@ -20,8 +20,6 @@ ESTIMAND = "the rate or mean over the population of items that these stand for"
 
 #: How many distinct reasons of an outcome a task card keeps.
 _REASONS = 5
-
-_COLUMNS = frozenset({"sample_id", "outcome", "reason", "group", "cluster", "tags"})
 
 
 def build_scorecard(
@@ -63,13 +61,6 @@ def build_scorecard(
     )
 
 
-def _rows(samples: Path, task: str) -> TaskRows:
-    """The rows of one task."""
-    return TaskRows.from_parts(
-        task_parts(samples, task, lambda name: name in _COLUMNS or name.startswith("score_"))
-    )
-
-
 def _headline(
     preferred: Iterable[str], cards: Mapping[str, model.TaskCard]
 ) -> model.Headline | None:
@@ -90,7 +81,7 @@ def _task_card(
     settings: Mapping[str, Any],
 ) -> model.TaskCard:
     definition = task.definition
-    rows = _rows(samples, task.name)
+    rows = read_task(samples, task.name)
     return model.TaskCard(
         construct=definition.construct_,
         version=definition.version,

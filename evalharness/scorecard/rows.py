@@ -16,9 +16,11 @@ from evalharness.scorecard.labels import Labels
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["TaskRows", "task_parts"]
+__all__ = ["TaskRows", "read_task", "task_parts"]
 
 Numbers = npt.NDArray[np.float64]
+
+_COLUMNS = frozenset({"sample_id", "outcome", "reason", "group", "cluster", "tags"})
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,10 @@ class TaskRows:
         for tag, value in wanted.items():
             column = self.tags.get(tag)
             mask &= column.are(value) if column is not None else False
+        return self.only(mask)
+
+    def only(self, mask: npt.NDArray[np.bool_]) -> TaskRows:
+        """The rows that ``mask``, of shape (n,), picks."""
         return replace(
             self,
             sample=self.sample[mask],
@@ -121,6 +127,13 @@ def _tags(column: Labels) -> dict[str, Labels]:
         values = Labels.of(tags.get(name) for tags in parsed)
         found[name] = Labels(values.codes[column.codes], values.texts)
     return found
+
+
+def read_task(samples: Path, task: str) -> TaskRows:
+    """The rows of one task of ``samples.parquet``."""
+    return TaskRows.from_parts(
+        task_parts(samples, task, lambda name: name in _COLUMNS or name.startswith("score_"))
+    )
 
 
 def task_parts(path: Path, task: str, wanted: Callable[[str], bool]) -> Iterator[pa.Table]:

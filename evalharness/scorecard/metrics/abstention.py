@@ -6,7 +6,14 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from evalharness.records import OutcomeKind
-from evalharness.scorecard.metrics.base import DECLINED, Computed, Policy, per_sample, row_values
+from evalharness.scorecard.metrics.base import (
+    DECLINED,
+    Computed,
+    Policy,
+    Units,
+    per_sample,
+    row_values,
+)
 from evalharness.scorecard.metrics.shares import share_of
 from evalharness.scorecard.model import Direction
 from evalharness.scorecard.rows import TaskRows
@@ -41,7 +48,10 @@ class AbstentionRate:
     def reads(self) -> tuple[str, ...]:
         return () if self.score is None else (self.score,)
 
-    def compute(self, rows: TaskRows, level: float) -> Computed:
+    def units(self, rows: TaskRows) -> Units:
         answered: Policy = {OutcomeKind.ANSWERED: "score" if self.score else 0.0}
         values, missing, excluded = row_values(rows, self.score or "", {**DECLINED, **answered})
-        return share_of(per_sample(rows, values, missing, excluded, self.range), level)
+        return per_sample(rows, values, missing, excluded, self.range)
+
+    def compute(self, rows: TaskRows, level: float) -> Computed:
+        return share_of(self.units(rows), level)

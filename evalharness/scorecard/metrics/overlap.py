@@ -5,7 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from evalharness.scorecard.metrics.base import AMONG_ANSWERED, Computed, per_sample, row_values
+from evalharness.scorecard.metrics.base import (
+    AMONG_ANSWERED,
+    Computed,
+    Units,
+    per_sample,
+    row_values,
+)
 from evalharness.scorecard.metrics.shares import mean_of
 from evalharness.scorecard.model import Direction
 from evalharness.scorecard.rows import TaskRows
@@ -29,6 +35,9 @@ class OverlapDifference:
     range: ClassVar[tuple[float, float]] = (-1.0, 1.0)
     counted: ClassVar[str] = "samples"
 
-    def compute(self, rows: TaskRows, level: float) -> Computed:
+    def units(self, rows: TaskRows) -> Units:
         values, missing, excluded = row_values(rows, "difference", AMONG_ANSWERED)
-        return mean_of(per_sample(rows, values, missing, excluded, self.range), level, self.range)
+        return per_sample(rows, values, missing, excluded, self.range)
+
+    def compute(self, rows: TaskRows, level: float) -> Computed:
+        return mean_of(self.units(rows), level, self.range)

@@ -89,9 +89,12 @@ class _Share:
     def reads(self) -> tuple[str, ...]:
         return (self.score,)
 
-    def compute(self, rows: TaskRows, level: float) -> Computed:
+    def units(self, rows: TaskRows) -> Units:
         values, missing, excluded = row_values(rows, self.score, self.policy)
-        return share_of(per_sample(rows, values, missing, excluded, self.range), level)
+        return per_sample(rows, values, missing, excluded, self.range)
+
+    def compute(self, rows: TaskRows, level: float) -> Computed:
+        return share_of(self.units(rows), level)
 
 
 @dataclass(frozen=True)
@@ -211,10 +214,13 @@ class ToxicFraction:
     range: ClassVar[tuple[float, float]] = (0.0, 1.0)
     counted: ClassVar[str] = "prompts"
 
-    def compute(self, rows: TaskRows, level: float) -> Computed:
+    def units(self, rows: TaskRows) -> Units:
         values, missing, excluded = row_values(rows, "toxicity", HARM)
         toxic = np.where(np.isnan(values), np.nan, (values >= self.threshold).astype(float))
-        return share_of(per_sample(rows, toxic, missing, excluded, self.range), level)
+        return per_sample(rows, toxic, missing, excluded, self.range)
+
+    def compute(self, rows: TaskRows, level: float) -> Computed:
+        return share_of(self.units(rows), level)
 
 
 @dataclass(frozen=True)
@@ -234,11 +240,14 @@ class AnswerRate:
     counted: ClassVar[str] = "samples"
     unknown: ClassVar[tuple[OutcomeKind, ...]] = (OutcomeKind.ERRORED, OutcomeKind.NOT_RUN)
 
-    def compute(self, rows: TaskRows, level: float) -> Computed:
+    def units(self, rows: TaskRows) -> Units:
         answered = rows.outcome.are(OutcomeKind.ANSWERED.value).astype(float)
         missing = rows.outcome.are(*(kind.value for kind in self.unknown))
         excluded = np.zeros(len(rows), dtype=bool)
-        return share_of(per_sample(rows, answered, missing, excluded, self.range), level)
+        return per_sample(rows, answered, missing, excluded, self.range)
+
+    def compute(self, rows: TaskRows, level: float) -> Computed:
+        return share_of(self.units(rows), level)
 
 
 @dataclass(frozen=True)
@@ -265,10 +274,12 @@ class _Mean:
     def reads(self) -> tuple[str, ...]:
         return (self.score,)
 
-    def compute(self, rows: TaskRows, level: float) -> Computed:
+    def units(self, rows: TaskRows) -> Units:
         values, missing, excluded = row_values(rows, self.score, AMONG_ANSWERED)
-        units = per_sample(rows, values, missing, excluded, self.range)
-        return mean_of(units, level, self.range)
+        return per_sample(rows, values, missing, excluded, self.range)
+
+    def compute(self, rows: TaskRows, level: float) -> Computed:
+        return mean_of(self.units(rows), level, self.range)
 
 
 @dataclass(frozen=True)
