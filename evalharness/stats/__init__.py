@@ -13,6 +13,7 @@ from evalharness.stats.classes import mean_of_proportions
 from evalharness.stats.clustered import EffectiveSize, clustered_proportion, effective_size
 from evalharness.stats.correlation import pearson, spearman
 from evalharness.stats.means import mean
+from evalharness.stats.misclassification import Calibration, corrected_rate, sensitivity_range
 from evalharness.stats.paired import agresti_min, paired_means, paired_proportions
 from evalharness.stats.power import at_most, demonstrates, detectable, paired_size, unpaired_size
 from evalharness.stats.proportions import clopper_pearson, proportion, wilson
@@ -21,6 +22,7 @@ from evalharness.stats.significance import adjusted, mcnemar, sign_flip
 
 __all__ = [
     "FEW_CLUSTERS",
+    "Calibration",
     "EffectiveSize",
     "Estimate",
     "Interval",
@@ -32,6 +34,7 @@ __all__ = [
     "cluster_bootstrap",
     "cluster_units",
     "clustered_proportion",
+    "corrected_rate",
     "demonstrates",
     "detectable",
     "effective_size",
@@ -45,6 +48,7 @@ __all__ = [
     "pearson",
     "proportion",
     "ratio_bootstrap",
+    "sensitivity_range",
     "sign_flip",
     "spearman",
     "unpaired_size",
