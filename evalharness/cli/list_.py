@@ -148,6 +148,8 @@ def _frameworks() -> list[dict[str, Any]]:
                 "source": framework.source,
                 "certainty": framework.certainty,
                 "note": framework.note,
+                "n_codes": len(framework.counted),
+                "n_touched": sum(bool(tasks[code.id]) for code in framework.counted),
                 "codes": [
                     {
                         "id": code.id,

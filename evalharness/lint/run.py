@@ -168,7 +168,7 @@ def _lint_task(task: Task, result: Lint) -> None:
         [
             Item(
                 row=sample.id,
-                prompt=sample.messages[-1].content,
+                prompt="\n".join(message.content for message in sample.messages),
                 options=sample.choices,
                 answer=sample.answer,
                 language=sample.language,

@@ -49,6 +49,9 @@ class Framework(_Entry):
     source: str = Field(description="what was read")
     certainty: Certainty
     note: str | None = None
+    counts: Literal["wholes", "parts"] = Field(
+        default="wholes", description="what 'so many of so many' is about, where codes have parts"
+    )
     codes: tuple[Code, ...] = Field(min_length=1)
 
     @field_validator("codes")
@@ -72,6 +75,11 @@ class Framework(_Entry):
     def certainty_of(self, code: Code) -> Certainty:
         """How sure this code is."""
         return code.certainty or self.certainty
+
+    @property
+    def counted(self) -> list[Code]:
+        """The codes that a coverage is counted in: the wholes, or their parts."""
+        return [code for code in self.codes if (code.part_of is None) == (self.counts == "wholes")]
 
     @property
     def ids(self) -> list[str]:

@@ -60,6 +60,7 @@ def test_a_vocabulary_is_whole_and_says_how_sure_it_is(key):
 def test_the_chinese_standard_has_8_9_5_7_2_risks_with_both_names():
     codes = framework("gbt-45654").codes
     parts = Counter(code.part_of for code in codes if code.part_of is not None)
+    assert len(framework("gbt-45654").counted) == 31
     assert parts == {"A1": 8, "A2": 9, "A3": 5, "A4": 7, "A5": 2}
     assert all(code.name_zh for code in codes)
     for group, count in parts.items():
@@ -156,6 +157,9 @@ def test_the_list_names_the_tasks_and_what_is_not_covered(capsys):
     assert codes["imda-cat:3.4"]["tasks"] == []
     assert "quickstart_bias" in codes["imda-cat:3.2"]["tasks"]
     assert rows["gbt-45654"]["certainty"] == "secondary"
+    for row in rows.values():
+        assert 0 < row["n_touched"] <= row["n_codes"]
+    assert rows["catalogue"]["n_codes"] == 21
 
 
 def test_what_a_vocabulary_s_file_is_called(tmp_path, monkeypatch):

@@ -11,12 +11,14 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from evalharness.lint.definition import check_definition, goodness
 from evalharness.records import Attempt, Response
 from evalharness.scorecard.metrics import registry as metrics
 from evalharness.scorecard.metrics.registry import metrics_of
 from evalharness.scorers import registry as scorers
+from evalharness.tasks.bundle import bundled
 from evalharness.tasks.data import open_data
 from evalharness.tasks.library import Library, Task
 from evalharness.tasks.render import Renderer
@@ -273,6 +275,16 @@ def test_a_suite_s_headline_is_no_harm_metric_without_its_counterpart(name):
         assert key in uses
         if uses[key].metric.direction == "lower":
             assert uses[key].pair is not None
+
+
+def test_the_full_configuration_runs_all_of_them():
+    """Every suite, and rows for every task whose rows only its users have."""
+    written = yaml.safe_load((bundled("configs") / "full.yaml").read_text(encoding="utf-8"))
+    assert set(written["suites"]) == {
+        name for name, suite in LIBRARY.suites.items() if suite.origin.startswith("evalharness")
+    }
+    supplied = {name for name, made in TASKS.items() if made.definition.supplied is not None}
+    assert {entry["task"] for entry in written["tasks"]} == supplied
 
 
 def test_a_user_s_suite_is_held_to_the_same_rules(tmp_path):
