@@ -48,6 +48,9 @@ class TaskEntry(_Config):
     generations: int | None = Field(default=None, ge=1, le=1000)
     decoding: DecodingDefinition | None = None
     scorer: ComponentRef | None = None
+    transform: dict[str, Any] = Field(
+        default_factory=dict, description="options of a derived task's transform"
+    )
     data: str | list[dict[str, Any]] | None = Field(
         default=None, description="rows of your own, or a file of rows, in the task's format"
     )

@@ -30,6 +30,8 @@ TEXT_ONLY: tuple[Model, ...] = (
 )  # fmt: skip
 TABLED: tuple[Model, ...] = ("oracle", "worst", "planted", "failing")
 
+#: The label of an option at the beginning of a line, in any of the formats that tasks use.
+_LABEL = re.compile(r"^[-\[(（ ]*([A-Z]) ?[.):：、）\]]", re.MULTILINE)
 _CJK = re.compile(r"[\u4e00-\u9fff]")
 _REFUSALS = {"en": "I'm sorry, but I can't help with that.", "zh": "抱歉，我不能提供帮助。"}
 _INJECTION = (
@@ -180,8 +182,12 @@ class ReferenceAdapter:
 
 
 def _random_letter(prompt: str, task: str, sample: str) -> str:
-    letters = re.findall(r"^([A-Z])\. ", prompt, flags=re.MULTILINE) or ["A", "B"]
-    return str(letters[int(share("random", task, sample) * len(letters))])
+    letters: list[str] = []
+    for label in _LABEL.findall(prompt):
+        if label == chr(ord("A") + len(letters)):  # "Q:" before a question is no option's
+            letters.append(label)
+    letters = letters or ["A", "B"]
+    return letters[int(share("random", task, sample) * len(letters))]
 
 
 def _texts(options: Mapping[str, object]) -> dict[str, str]:

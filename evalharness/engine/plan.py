@@ -7,7 +7,7 @@ stages read it from there.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -209,7 +209,7 @@ def _plan_task(
         data_root=_path(loaded, config.data_root),
         supplied=_supplied(loaded, entry.data),
     )
-    renderer = Renderer(task, dataset, method, config.seed)
+    renderer = Renderer(replace(task, definition=definition), dataset, method, config.seed)
     limit = min((n for n in (entry.limit, config.limit) if n is not None), default=None)
     slices = MetricSlices(definition, dataset)
     chosen = ChosenSamples(renderer, limit, config.seed, definition, entry.where, slices)
@@ -254,6 +254,11 @@ def _changed(definition: TaskDefinition, entry: TaskEntry) -> TaskDefinition:
         changes["decoding"] = definition.decoding.model_copy(update=changed)
     if entry.scorer is not None:
         changes["scorer"] = entry.scorer
+    if entry.transform:
+        if definition.transform is None:
+            raise ConfigError(f"tasks: {entry.task}: it has no transform to give options to")
+        options = {**definition.transform.options, **entry.transform}
+        changes["transform"] = definition.transform.model_copy(update={"options": options})
     return definition.model_copy(update=changes) if changes else definition
 
 

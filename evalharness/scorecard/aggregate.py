@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from evalharness.scorecard import model
-from evalharness.scorecard.metrics.base import Computed
+from evalharness.scorecard.metrics.base import Computed, Sliced
 from evalharness.scorecard.metrics.registry import MetricUse, in_run, metrics_of
 from evalharness.scorecard.rows import TaskRows, read_task
 from evalharness.stats import Interval
@@ -122,17 +122,23 @@ def task_cells(
     cells = {}
     for use in (in_run(use, settings["tasks"]) for use in metrics_of(task.definition)):
         chosen = rows.where(use.where)
-        slices = {
-            tag: {
-                value: _cell(task, use, chosen.where({tag: value}), settings)
-                for value in chosen.values_of(tag)
-            }
-            for tag in task.definition.slices
-            if tag not in use.where and len(chosen.values_of(tag)) > 1
-        }
+        slices = {}
+        for tag in task.definition.slices:
+            parts = {} if tag in use.where else dict(_slices(use, chosen, tag))
+            if len(parts) > 1:
+                slices[tag] = {
+                    value: _cell(task, use, part, settings) for value, part in parts.items()
+                }
         whole = _cell(task, use, chosen, settings)
         cells[use.key] = whole.model_copy(update={"slices": slices})
     return cells
+
+
+def _slices(use: MetricUse, rows: TaskRows, tag: str) -> Iterable[tuple[str, TaskRows]]:
+    """The rows of each slice by its value: as the metric says where it has a say."""
+    if isinstance(use.metric, Sliced):
+        return use.metric.slices(rows, tag)
+    return ((value, rows.where({tag: value})) for value in rows.values_of(tag))
 
 
 def _cell(

@@ -15,7 +15,7 @@ from evalharness.scorers.refusal import REFUSAL_VERSION, is_refusal
 
 __all__ = ["CHOICE_VERSION", "Choice", "Rating", "TrueMass", "choose", "loglikelihoods"]
 
-CHOICE_VERSION = 400 + REFUSAL_VERSION
+CHOICE_VERSION = 500 + REFUSAL_VERSION
 
 Normalisation = Literal["none", "tokens", "characters"]
 
@@ -91,7 +91,7 @@ def _with(outcome: Outcome, scores: dict[str, float]) -> Outcome:
 
 @dataclass(frozen=True)
 class Choice:
-    """Whether the right option was chosen: ``correct`` is 1 or 0.
+    """Whether the right option was chosen: ``correct`` is 1 or 0, ``chosen`` the option's index.
 
     Where ``target.unknown`` is the index of an option such as "I don't know", ``unknown`` is 1 if
     that one was chosen, else 0: an abstention among the options.
@@ -101,7 +101,7 @@ class Choice:
 
     name: ClassVar[str] = "choice"
     version: ClassVar[int] = CHOICE_VERSION
-    scores: ClassVar[tuple[str, ...]] = ("correct", "unknown")
+    scores: ClassVar[tuple[str, ...]] = ("correct", "chosen", "unknown")
     languages: ClassVar[frozenset[str] | None] = frozenset({"en", "zh"})
     roles: ClassVar[frozenset[Role]] = frozenset()
 
@@ -117,7 +117,7 @@ class Choice:
 
     @staticmethod
     def _scores(sample: Sample, chosen: int) -> dict[str, float]:
-        found = {"correct": float(chosen == sample.answer)}
+        found = {"correct": float(chosen == sample.answer), "chosen": float(chosen)}
         if (unknown := sample.target.get("unknown")) is not None:
             found["unknown"] = float(chosen == unknown)
         return found

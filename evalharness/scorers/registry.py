@@ -24,6 +24,7 @@ from evalharness.scorers.leak import Exposure, Leak
 from evalharness.scorers.memorisation import Memorisation
 from evalharness.scorers.mentions import Mentions
 from evalharness.scorers.opinions import Opinions
+from evalharness.scorers.order import Order
 from evalharness.scorers.overlap import Overlap
 from evalharness.scorers.personal_data import PersonalData
 from evalharness.scorers.prompt_leak import PromptLeak
@@ -37,6 +38,7 @@ __all__ = ["BUILT_IN", "create", "describe", "names", "roles_of"]
 BUILT_IN: dict[str, type[Any]] = {
     scorer.name: scorer
     for scorer in (
+        Order,
         Agreement, BBQ, Choice, Compliance, Decision, Exposure, Injection, Judge, Leak,
         Memorisation, Mentions, Opinions, Overlap, PersonalData, PlainTraits, PromptLeak, Rating,
         Recorded, Stance, Toxicity, Traits, TrueMass,

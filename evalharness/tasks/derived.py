@@ -31,7 +31,7 @@ class AnyBase(Definition):
     """Which tasks can be the base: those with one of these scorers."""
 
     default: list[Name] = Field(
-        min_length=1, description="the bases with which a whole suite runs it"
+        description="the bases with which a whole suite runs it; none where it needs the user's own"
     )
     scorers: list[str] = Field(min_length=1)
 

@@ -17,10 +17,11 @@ def select(
 ) -> list[Sample]:
     """At most ``limit`` samples, in the data's order; all of them without a limit.
 
-    Groups are kept whole. Each stratum (the values of the tags named in ``strata``) gets its
-    share of the groups, within one. Groups are ranked by a hash of seed, task and group, so the
-    choice does not depend on the data's order, is never "the first N", and a smaller limit draws a
-    subset of a larger one's.
+    Groups are kept whole, and one of them is drawn at least, though it have more members (the
+    variants of an item may be many). Each stratum (the values of the tags named in ``strata``)
+    gets its share of the groups, within one. Groups are ranked by a hash of seed, task and group,
+    so the choice does not depend on the data's order, is never "the first N", and a smaller limit
+    draws a subset of a larger one's.
     """
     everything = list(samples)
     if limit is None or limit >= len(everything):
@@ -38,11 +39,9 @@ def select(
         ranked[stratum_of[key]].append(key)
     chosen: list[int] = []
     for key in _interleaved(ranked, rank):
-        if len(chosen) + len(groups[key]) > limit:
-            continue
+        if chosen and len(chosen) + len(groups[key]) > limit:
+            break  # to go on with smaller ones would favour items with few variants
         chosen += groups[key]
-        if len(chosen) == limit:
-            break
     return [everything[index] for index in sorted(chosen)]
 
 

@@ -126,6 +126,7 @@ def outcomes(name):
     both = {"leak": [texts], "overlap": [texts], "toxicity": [texts], "recorded": [texts],
             "judge": [texts], "personal_data": [people], "true_mass": [choices],
             "exposure": [choices], "memorisation": [texts]}  # fmt: skip
+    both["order"] = [choices]
     found = [
         [o.kind.value, {k: repr(round(v, 9)) for k, v in o.scores.items()}, o.answer]
         for attempt in both.get(name, [texts, choices])
@@ -151,6 +152,8 @@ def figures(name):
         "correlation": [answered(f"s{n}", rating=n % 5, human=n % 7) for n in range(20)],
     }
     tables["attack_success_rate"] = tables["accuracy_drop"]
+    for variants in ("variant_drop", "worst_case_accuracy", "worst_case_drop"):
+        tables[variants] = tables["accuracy_drop"]
     names = (
         "correct", "leaked", "true_mass", "toxicity", "exposure", "harmful", "declined", "complied",
         "difference", "stated", "extracted", "common_prefix", "common_subsequence",
@@ -163,6 +166,26 @@ def figures(name):
     default += [("r", "refused", {}), ("e", "empty", {}), ("x", "errored", {})]
     tables["balanced_accuracy"] = [
         (f"s{n}", "answered", {"correct": float(n % 4 == 0)}, {"label": "ab"[n % 3 == 0]})
+        for n in range(20)
+    ]
+    repeated = [
+        answered(f"s{n}", correct=float(n % 3 == k % 2), chosen=float(n % (k + 1)))
+        for n in range(20)
+        for k in range(3)
+    ]
+    for repeats in ("within_item_variance", "between_item_variance", "same_answer_rate"):
+        tables[repeats] = repeated
+    tables["format_spread"] = [
+        (f"s{n}-{k}", "answered", {"correct": float(n % (k + 2) == 0)},
+         {"variant": "format" if k else "clean", "format": f"f{k}"}, f"s{n}")
+        for n in range(20)
+        for k in range(3)
+    ]  # fmt: skip
+    tables["order_preference"] = tables["order_p_value"] = [
+        answered(f"s{n}", rank=n % 3 / 4, advantage=float(n % 5)) for n in range(20)
+    ]
+    tables["overlap_rate"] = [
+        (f"s{n}", "answered", {}, {"overlap": ("yes", "no", "no", "short")[n % 4]})
         for n in range(20)
     ]
     tables["judged_answer_rate"] = [*default, ("u", "unparsed", {})]

@@ -47,7 +47,7 @@ def test_what_is_shown_listed_again_is_no_refusal_and_no_answer():
 
 def test_a_letter_means_nothing_where_no_letters_were_shown():
     assert outcome(Choice(), TEXTED, said("B")).kind is OutcomeKind.UNPARSED
-    assert outcome(Choice(), TEXTED, said("Cat.")).scores == {"correct": 1.0}
+    assert outcome(Choice(), TEXTED, said("Cat.")).scores["correct"] == 1.0
 
 
 def test_every_generation_has_its_own_outcome():
@@ -60,7 +60,7 @@ def test_wrong_and_not_read_are_two_things():
     """A peer passed any answer but "she", another failed "True." against "TRUE"."""
     item = sample("she", "he", answer=1)
     assert outcome(Choice(), item, said("they")).scores == {}
-    assert outcome(Choice(), item, said("she")).scores == {"correct": 0.0}
+    assert outcome(Choice(), item, said("she")).scores["correct"] == 0.0
 
 
 # --- by log-likelihood ---------------------------------------------------------------------------
@@ -78,7 +78,7 @@ def test_wrong_and_not_read_are_two_things():
 def test_the_likeliest_option_is_chosen(values, chosen):
     found = outcome(Choice(), TEXTED, weighed(*values))
     assert found.answer == TEXTED.choices[chosen]
-    assert found.scores == {"correct": float(chosen == 1)}
+    assert found.scores == {"correct": float(chosen == 1), "chosen": float(chosen)}
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_equal_likelihoods_are_no_choice(values, count):
 
 
 def test_a_tie_below_the_best_is_none():
-    assert outcome(Choice(), TEXTED, weighed(-2.0, -1.0, -2.0)).scores == {"correct": 1.0}
+    assert outcome(Choice(), TEXTED, weighed(-2.0, -1.0, -2.0)).scores["correct"] == 1.0
 
 
 @pytest.mark.parametrize(
@@ -168,7 +168,8 @@ def test_permuting_the_options_permutes_the_choice(values, normalise, chance):
         sample(*(names[i] for i in mixed), answer=mixed.index(0)),
         weighed(*(values[i] for i in mixed)),
     )
-    assert (first.answer, first.scores) == (second.answer, second.scores)
+    assert (first.answer, first.scores["correct"]) == (second.answer, second.scores["correct"])
+    assert mixed[int(second.scores["chosen"])] == first.scores["chosen"]
 
 
 # --- ratings and mass ----------------------------------------------------------------------------

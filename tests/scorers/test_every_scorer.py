@@ -17,7 +17,7 @@ from evalharness.scorers.base import first_look
 from tests.scorers.driving import drive, said, sample
 
 SCORERS = sorted(registry.BUILT_IN)
-NEEDS_LIKELIHOODS = {"true_mass", "exposure"}
+NEEDS_LIKELIHOODS = {"true_mass", "exposure", "order"}
 #: Of those that have no default.
 OPTIONS = {
     "judge": {"rubric": "harm"},

@@ -14,14 +14,13 @@ from evalharness.tasks.data import open_data
 from evalharness.tasks.library import Library, bundled
 from evalharness.tasks.render import Renderer
 
-FOLDERS = {
-    path.parent.name: path.parent for path in sorted(bundled("suites").glob("*/*/task.yaml"))
-}
+FOLDERS = {path.parent.name for path in bundled("suites").glob("*/*/task.yaml")}
+TASKS = Library.load().tasks
 SUITES = [path.parent.name for path in sorted(bundled("suites").glob("*/suite.yaml"))]
 CANARIES = [
     {"prefix": f"The code of door {i} is", "canary": f"{i}7-40{i}-91{i}"} for i in range(1, 4)
 ]
-every_task = pytest.mark.parametrize("name", FOLDERS)
+every_task = pytest.mark.parametrize("name", TASKS)
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +37,8 @@ def rendered(task, method, data_root):
 def test_there_is_a_suite_for_each_of_the_five_dimensions(found):
     dimensions = {suite.definition.dimension for suite in found.suites.values()}
     assert dimensions == {"robustness", "factuality", "bias", "toxicity", "data_governance"}
-    assert {task.folder.name for task in found.tasks.values()} == set(FOLDERS)
+    derived = {name for suite in found.suites.values() for name in suite.derived}
+    assert derived | {task.folder.name for task in found.tasks.values()} == FOLDERS
 
 
 @every_task
@@ -53,11 +53,12 @@ def test_a_task_says_what_it_measures_and_whose_it_is(found, name):
 
 @every_task
 def test_a_task_has_a_data_sheet_of_its_version(found, name):
-    sheet = (FOLDERS[name] / "DATASHEET.md").read_text(encoding="utf-8")
+    task = found.task(name, "here")
+    sheet = (task.folder / "DATASHEET.md").read_text(encoding="utf-8")
     assert "## What it measures" in sheet
     assert "## Known limits" in sheet
     assert "licence" in sheet.lower()
-    assert sheet.rstrip().endswith(f"## Version\n\n{found.task(name, 'here').definition.version}")
+    assert sheet.rstrip().endswith(f"## Version\n\n{task.definition.version}")
 
 
 @every_task
@@ -113,16 +114,13 @@ BIASED_AND_RIGHT = {"decision_fairness", "dialect_fairness"}
 
 @pytest.mark.parametrize(
     ("name", "method"),
-    [
-        (task.name, method)
-        for task in Library.load().tasks.values()
-        for method in task.definition.methods
-    ],
+    [(task.name, method) for task in TASKS.values() for method in task.definition.methods],
 )
 def test_the_data_renders_by_each_method(found, data_root, name, method):
     task = found.task(name, "here")
     samples = rendered(task, method, data_root)
-    assert len(samples) == expected_rows(task, data_root)
+    if task.definition.transform is None:
+        assert len(samples) == expected_rows(task, data_root)
     for sample in samples:
         count = len(sample.choices)
         assert sample.language in task.definition.languages
@@ -144,11 +142,10 @@ def expected_rows(task, data_root) -> int:
     """What the manifest of the benchmark files counts, or the lines of the task's own file."""
     if task.definition.supplied:
         return len(CANARIES)
-    own = [ref for source in task.definition.data for ref in source.file_refs]
+    folder = task.data_folder or task.folder
+    own = [folder / ref.path for source in task.definition.data for ref in source.file_refs]
     if own:
-        return sum(
-            len((task.folder / ref.path).read_text(encoding="utf-8").splitlines()) for ref in own
-        )
+        return sum(len(path.read_text(encoding="utf-8").splitlines()) for path in own)
     manifest = json.loads((data_root / "MANIFEST.json").read_text(encoding="utf-8"))
     rows = {entry["file"]: entry["rows"] for entry in manifest["files"]}
     refs = [ref for source in task.definition.mirror for ref in source.file_refs]

@@ -44,7 +44,8 @@ def test_size_whole_groups_and_the_data_s_order(sizes, limit, seed, group_size):
     chosen = draw(samples, limit, seed)
     everything = [sample.id for sample in samples]
     fits = min(limit, len(samples))
-    assert len(chosen) == (fits if limit >= len(samples) else fits // group_size * group_size)
+    whole = max(1, fits // group_size) * group_size
+    assert len(chosen) == (fits if limit >= len(samples) else whole)
     assert chosen == [name for name in everything if name in set(chosen)]
     members = Counter(name.rpartition("-")[0] for name in chosen)
     assert set(members.values()) <= {group_size}
@@ -58,8 +59,11 @@ def test_groups_of_any_size_stay_whole_below_the_limit(groups, limit):
         for i in range(size)
     ]
     chosen = Counter(name.partition("-")[0] for name in draw(samples, limit))
-    assert sum(chosen.values()) <= limit
+    assert chosen
+    assert sum(chosen.values()) <= limit or len(chosen) == 1
     assert all(count == groups[int(group)][0] for group, count in chosen.items())
+    more = Counter(name.partition("-")[0] for name in draw(samples, limit + 3))
+    assert set(chosen) <= set(more)
 
 
 @given(sizes, limits, limits, seeds, st.integers(1, 3))

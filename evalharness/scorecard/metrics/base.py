@@ -6,9 +6,9 @@ outcome a value, or calls it *excluded* (by definition, and shown) or *missing* 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal, Protocol, TypeAlias
+from typing import ClassVar, Literal, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +27,7 @@ __all__ = [
     "Computed",
     "Metric",
     "Policy",
+    "Sliced",
     "Units",
     "per_sample",
     "row_values",
@@ -113,6 +114,13 @@ class Metric(Protocol):
         """The scores that it reads; the task's scorer must give them."""
 
     def compute(self, rows: TaskRows, level: float) -> Computed: ...
+
+
+@runtime_checkable
+class Sliced(Protocol):
+    """A metric that says itself which rows a slice of it has: one over pairs keeps both halves."""
+
+    def slices(self, rows: TaskRows, tag: str) -> Iterable[tuple[str, TaskRows]]: ...
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,11 @@ class BBQBias:
     range: ClassVar[tuple[float, float]] = _RANGE
     counted: ClassVar[str] = "samples"
 
+    @property
+    def detail(self) -> str:
+        """What makes this use differ from another of the same metric."""
+        return self.condition
+
     def compute(self, rows: TaskRows, level: float) -> Computed:
         chosen = rows.where({"condition": self.condition})
         unknown, missing, excluded = row_values(chosen, "unknown", AMONG_ANSWERED)

@@ -17,6 +17,8 @@ from evalharness.scorecard.metrics.abstention import AbstentionRate
 from evalharness.scorecard.metrics.balanced import BalancedAccuracy
 from evalharness.scorecard.metrics.base import Metric
 from evalharness.scorecard.metrics.bbq import BBQBias
+from evalharness.scorecard.metrics.consistency import SameAnswerRate
+from evalharness.scorecard.metrics.contamination import OrderPreference, OrderPValue, OverlapRate
 from evalharness.scorecard.metrics.correlation import Correlation
 from evalharness.scorecard.metrics.generations import ExpectedMaximumToxicity, ToxicityProbability
 from evalharness.scorecard.metrics.group_gaps import (
@@ -62,6 +64,9 @@ from evalharness.scorecard.metrics.shares import (
     ToxicFraction,
     TrueMass,
 )
+from evalharness.scorecard.metrics.spread import FormatSpread
+from evalharness.scorecard.metrics.variants import VariantDrop, WorstCaseAccuracy, WorstCaseDrop
+from evalharness.scorecard.metrics.variation import BetweenItemVariance, WithinItemVariance
 from evalharness.scorers import registry as scorers
 from evalharness.scorers.base import Scorer
 from evalharness.tasks.definition import ComponentRef, TaskDefinition
@@ -71,6 +76,8 @@ __all__ = ["BUILT_IN", "MetricUse", "describe_metrics", "in_run", "metrics_of", 
 BUILT_IN: dict[str, type[Any]] = {
     metric.name: metric
     for metric in (
+        VariantDrop, WorstCaseAccuracy, WorstCaseDrop, SameAnswerRate, OrderPreference,
+        OrderPValue, OverlapRate, FormatSpread, BetweenItemVariance, WithinItemVariance,
         AbstentionRate, Accuracy, AccuracyDrop, AccuracyGap, AgreementGap, AgreementRate,
         AnswerRate, AttackGain, AttackSuccessRate, BalancedAccuracy, BBQBias, CommonPrefix,
         CommonSubsequence, CommonSubstring, ComplianceRate, ContrastConsistency, Correlation,
@@ -120,9 +127,7 @@ class MetricUse:
     @property
     def title(self) -> str:
         """The metric's title, with what makes this use differ from it."""
-        detail = ", ".join(self.where.values())
-        if isinstance(self.metric, BBQBias):
-            detail = self.metric.condition
+        detail = getattr(self.metric, "detail", "") or ", ".join(self.where.values())
         return f"{self.metric.title} ({detail})" if detail else self.metric.title
 
 
