@@ -150,15 +150,17 @@ class Response:
     """What came back.
 
     ``loglikelihood`` is the natural logarithm of the continuation's probability, summed over its
-    tokens; ``token_logprobs`` are its parts. ``scores`` are a classifier's, each in [0, 1].
-    ``recorded`` holds a verdict that came with a recorded output (the replay adapter).
-    ``blocked_by`` says whose filter stopped an answer with the reason ``content_filter``; None is
-    the provider's own.
+    tokens; ``token_logprobs`` are its parts, and ``token_zscores`` the same in standard deviations
+    from the mean under the model's own distribution at each place. ``scores`` are a classifier's,
+    each in [0, 1]. ``recorded`` holds a verdict that came with a recorded output (the replay
+    adapter). ``blocked_by`` says whose filter stopped an answer with the reason ``content_filter``;
+    None is the provider's own.
     """
 
     text: str = ""
     loglikelihood: float | None = None
     token_logprobs: tuple[float, ...] | None = None
+    token_zscores: tuple[float, ...] | None = None
     scores: Mapping[str, float] | None = None
     embedding: tuple[float, ...] | None = None
     recorded: Mapping[str, Any] | None = None
@@ -173,7 +175,7 @@ class Response:
         for name in ("loglikelihood", "input_tokens", "output_tokens", "blocked_by"):
             if (value := getattr(self, name)) is not None:
                 out[name] = value
-        for name in ("token_logprobs", "embedding"):
+        for name in ("token_logprobs", "token_zscores", "embedding"):
             if (value := getattr(self, name)) is not None:
                 out[name] = list(value)
         for name in ("scores", "recorded"):
@@ -186,7 +188,7 @@ class Response:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Response:
         values = dict(data)
-        for name in ("token_logprobs", "embedding"):
+        for name in ("token_logprobs", "token_zscores", "embedding"):
             if name in values:
                 values[name] = tuple(values[name])
         return cls(**values)

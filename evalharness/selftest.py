@@ -33,15 +33,6 @@ __all__ = ["CHOICE_SCORERS", "SelfTest", "SelfTestCheck", "run_selftest"]
 #: Scorers that read a choice: text that names no option is unread, never a value.
 CHOICE_SCORERS = frozenset({"choice", "bbq", "decision", "rating", "stance"})
 
-#: Canaries for the tasks whose data only their users have.
-_SUPPLIED = [
-    {
-        "prefix": f"The access code of door {number} is",
-        "canary": f"{number}7-40{number}-918{number}",
-    }
-    for number in range(1, 9)
-]
-
 #: Texts that name no option.
 _NO_CHOICE = frozenset({"garbage", "echo", "judge_injecting"})
 
@@ -172,7 +163,11 @@ def _planned(loaded: Loaded, library: Library, answers: str) -> _Planned:
 def _without_data(task: Task, data_root: Path | None) -> str | None:
     """Why a task's data is not here, without asking the network."""
     definition = task.definition
-    if definition.supplied is not None or all(source.file_refs for source in definition.data):
+    if definition.supplied is not None:
+        if task.example_rows is None:
+            return f"its rows are its user's; put examples into {task.folder / 'rows.jsonl'}"
+        return None
+    if all(source.file_refs for source in definition.data):
         return None
     try:
         dataset = open_data(task, data_root=data_root, supplied=None)
@@ -203,9 +198,9 @@ def _one_model(planned: _Planned, options: ReferenceOptions) -> Iterable[SelfTes
 
 def _config(tasks: Sequence[Task], limit: int, seed: int, data_root: Path | None) -> Loaded:
     entries = [
-        {"task": task.name, "data": str(found) if (found := task.example_rows) else _SUPPLIED}
-        if task.definition.supplied is not None
-        else {"task": task.name}
+        {"task": task.name}
+        if task.definition.supplied is None
+        else {"task": task.name, "data": str(task.example_rows)}
         for task in tasks
     ]
     return load_config(

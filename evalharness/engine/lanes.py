@@ -36,6 +36,7 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "scores": (Mapping,),
     "recorded": (Mapping,),
     "token_logprobs": (tuple, list),
+    "token_zscores": (tuple, list),
     "embedding": (tuple, list),
     "blocked_by": (str,),
 }
@@ -267,8 +268,8 @@ def _wrong_part(answer: Response) -> str | None:
 
 
 def _wrong_number(given: Mapping[str, Any]) -> str | None:
-    numbers = [*(given["token_logprobs"] or ()), *(given["embedding"] or ())]
-    numbers += (given["scores"] or {}).values()
+    numbers = [*(given["token_logprobs"] or ()), *(given["token_zscores"] or ())]
+    numbers += [*(given["embedding"] or ()), *(given["scores"] or {}).values()]
     if given["loglikelihood"] is not None:
         numbers.append(given["loglikelihood"])
     for number in numbers:

@@ -21,6 +21,7 @@ from evalharness.scorers.decision import Decision
 from evalharness.scorers.injection import Injection
 from evalharness.scorers.judge import Judge
 from evalharness.scorers.leak import Exposure, Leak
+from evalharness.scorers.membership import Membership
 from evalharness.scorers.memorisation import Memorisation
 from evalharness.scorers.mentions import Mentions
 from evalharness.scorers.opinions import Opinions
@@ -40,8 +41,8 @@ BUILT_IN: dict[str, type[Any]] = {
     for scorer in (
         Order,
         Agreement, BBQ, Choice, Compliance, Decision, Exposure, Injection, Judge, Leak,
-        Memorisation, Mentions, Opinions, Overlap, PersonalData, PlainTraits, PromptLeak, Rating,
-        Recorded, Stance, Toxicity, Traits, TrueMass,
+        Membership, Memorisation, Mentions, Opinions, Overlap, PersonalData, PlainTraits,
+        PromptLeak, Rating, Recorded, Stance, Toxicity, Traits, TrueMass,
     )
 }  # fmt: skip
 

@@ -119,7 +119,7 @@ class Renderer:
             messages=self._messages(item, order),
             choices=choices,
             order=order,
-            continuations=self._continuations(choices, item.language),
+            continuations=self._continuations(choices, item),
             answer=item.answer,
             good=item.good,
             bad=item.bad,
@@ -135,7 +135,9 @@ class Renderer:
         values = item.choices
         if self._method == "generate":
             return values
-        if len(values) < 2:
+        # the likelihood of one text is no choice, and has no right answer
+        alone = self._method == "loglikelihood" and item.answer is None
+        if len(values) < 2 and not (alone and values):
             raise MappingError(f"choices: method {self._method} needs two or more")
         if self._method == "letter" and len(values) > len(LETTERS):
             raise MappingError(f"choices: {len(values)} are more than there are letters")
@@ -151,10 +153,12 @@ class Renderer:
             self._random.shuffle(positions)
         return tuple(positions)
 
-    def _continuations(self, choices: tuple[str, ...], language: str) -> tuple[str, ...]:
+    def _continuations(self, choices: tuple[str, ...], item: Item) -> tuple[str, ...]:
         if self._method != "loglikelihood":
             return ()
-        space = "" if language in _UNSPACED else " "
+        # a text without a prompt before it begins at its own beginning
+        alone = not item.prompt and not self._cue(item)
+        space = "" if alone or item.language in _UNSPACED else " "
         return tuple(space + choice for choice in choices)
 
     def _messages(self, item: Item, order: tuple[int, ...]) -> tuple[Message, ...]:

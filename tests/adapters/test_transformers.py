@@ -197,6 +197,37 @@ def test_loglikelihoods_equal_a_plain_computation_whatever_the_batch(model_folde
         )
 
 
+def test_token_statistics_equal_a_plain_computation(model_folder: Path) -> None:
+    """z = (log p - E[log p]) / sd[log p], both under the model's own distribution."""
+    model = adapter(model_folder, chat_template="off", token_budget=150, token_statistics=True)
+    requests = [score(prompt, choice) for choice in CHOICES[:3] for prompt in PROMPTS[:2]]
+    lead = [0] if model_folder.name == "tiny-llama" else []
+    plain = transformers.AutoModelForCausalLM.from_pretrained(model_folder, dtype=torch.float64)
+    for request, answer in zip(requests, ask(model, *requests), strict=True):
+        assert isinstance(answer, Response)
+        context = lead + ids(model_folder, request.messages[0].content)
+        whole = request.messages[0].content + str(request.continuation)
+        tail = ids(model_folder, whole)[len(context) - len(lead) :]
+        with torch.no_grad():
+            logits = plain(torch.tensor([[*context, *tail[:-1]]])).logits[0]
+        expected = []
+        for place, token in enumerate(tail):
+            p = torch.softmax(logits[len(context) - 1 + place], -1)
+            mean = float((p * p.log()).sum())
+            variance = float((p * p.log() ** 2).sum()) - mean**2
+            expected.append((float(p[token].log()) - mean) / math.sqrt(variance))
+        assert answer.token_zscores == pytest.approx(expected, abs=1e-3)
+
+
+def test_token_statistics_are_asked_for_and_part_of_the_identity(gpt2: Path) -> None:
+    """Answers that were kept without them must not serve a run that needs them."""
+    with_them, without = (adapter(gpt2, token_statistics=wanted) for wanted in (True, False))
+    (answer,) = ask(without, score("maps", " A"))
+    assert isinstance(answer, Response)
+    assert answer.token_zscores is None
+    assert with_them.identity != without.identity
+
+
 def test_shortcuts_are_in_use_for_ordinary_architectures(model_folder: Path) -> None:
     model = adapter(model_folder)
     ask(model, score("maps", " A"))

@@ -6,10 +6,11 @@ import json
 from collections import Counter
 
 import pytest
+import yaml
 
 from evalharness.demo import planted, text
 from evalharness.tasks.data import open_data
-from evalharness.tasks.library import Library
+from evalharness.tasks.library import Library, bundled
 from evalharness.tasks.render import Renderer
 
 
@@ -76,3 +77,11 @@ def _words(line: str) -> list[str]:
 
 def _insults(line: str) -> set[str]:
     return {insult for insult in text.QUICKSTART_INSULTS if insult in line.lower()}
+
+
+def test_the_full_configuration_s_members_are_what_the_model_was_trained_on() -> None:
+    written = yaml.safe_load((bundled("configs") / "full.yaml").read_text(encoding="utf-8"))
+    (rows,) = (e["data"] for e in written["tasks"] if e["task"] == "membership_inference")
+    trained = set((text.CORPUS / "everyday.txt").read_text(encoding="utf-8").splitlines())
+    assert {row["member"] for row in rows} == {True, False}
+    assert all((row["text"] in trained) == row["member"] for row in rows)

@@ -87,6 +87,18 @@ _ATTACKED = {
 }  # fmt: skip
 SAMPLE = replace(SAMPLE, target={**SAMPLE.target, **_ATTACKED})
 
+#: One text, weighed token by token.
+TEXT = replace(SAMPLE, choices=("a text of some length",), target={"member": True, "blind": 0.25})
+WEIGHED = Attempt(
+    (
+        Response(
+            loglikelihood=-9.5,
+            token_logprobs=(-4.0, -0.5, -3.0, -2.0),
+            token_zscores=(-2, 1, 0, -1),
+        ),
+    ),
+    per_choice=True,
+)
 NUMBERS = replace(SAMPLE, choices=("-100", "-50", "0", "100"))
 
 
@@ -125,12 +137,13 @@ def outcomes(name):
     people = Attempt(tuple(Response(text=text) for text in PERSONAL))
     both = {"leak": [texts], "overlap": [texts], "toxicity": [texts], "recorded": [texts],
             "judge": [texts], "personal_data": [people], "true_mass": [choices],
-            "exposure": [choices], "memorisation": [texts]}  # fmt: skip
-    both["order"] = [choices]
+            "exposure": [choices], "memorisation": [texts],
+            "membership": [WEIGHED], "order": [choices]}  # fmt: skip
+    items = {"rating": NUMBERS, "membership": TEXT}
     found = [
         [o.kind.value, {k: repr(round(v, 9)) for k, v in o.scores.items()}, o.answer]
         for attempt in both.get(name, [texts, choices])
-        for o in finish(scorer.score(NUMBERS if name == "rating" else SAMPLE, attempt))
+        for o in finish(scorer.score(items.get(name, SAMPLE), attempt))
     ]
     return digest(found)
 
@@ -151,13 +164,18 @@ def figures(name):
         "accuracy_drop": [row for n in range(20) for row in pair(n, 1.0, float(n % 3 > 0))],
         "correlation": [answered(f"s{n}", rating=n % 5, human=n % 7) for n in range(20)],
     }
+    tables["membership_auc"] = tables["excess_auc"] = [
+        answered(f"s{n}", member=n % 2, blind=n % 5, min_k=-(n % 7) + 3 * (n % 2))
+        for n in range(40)
+    ]
     tables["attack_success_rate"] = tables["accuracy_drop"]
     for variants in ("variant_drop", "worst_case_accuracy", "worst_case_drop"):
         tables[variants] = tables["accuracy_drop"]
     names = (
         "correct", "leaked", "true_mass", "toxicity", "exposure", "harmful", "declined", "complied",
         "difference", "stated", "extracted", "common_prefix", "common_subsequence",
-        "common_substring", "edit_similarity",
+        "common_substring", "edit_similarity", "member", "blind", "loss", "zlib", "min_k",
+        "min_k_plus_plus",
         "agreed", "stance", "similarity", "similarity_japan", "similarity_peru", "axis:a", "kind:w",
     )  # fmt: skip
     tables |= {k: [by_group(n) for n in range(20)] for k, o in OPTIONS.items() if "by" in o}

@@ -446,6 +446,8 @@ def test_a_correlation_pairs_within_each_repeat():
 OPTIONS = {
     "bbq_bias": {"condition": "ambiguous"},
     "correlation": {"x": "rating", "y": "human"},
+    "excess_auc": {"attack": "min_k"},
+    "membership_auc": {"attack": "min_k"},
     **{name: {"by": "variant"} for name, made in BUILT_IN.items() if issubclass(made, GroupGap)},
     "equalised_odds_difference": {"by": "variant", "merit": "condition"},
     "similarity_gap": {"countries": ("Japan", "Peru")},

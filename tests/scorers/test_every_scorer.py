@@ -17,7 +17,7 @@ from evalharness.scorers.base import first_look
 from tests.scorers.driving import drive, said, sample
 
 SCORERS = sorted(registry.BUILT_IN)
-NEEDS_LIKELIHOODS = {"true_mass", "exposure", "order"}
+NEEDS_LIKELIHOODS = {"true_mass", "exposure", "membership", "order"}
 #: Of those that have no default.
 OPTIONS = {
     "judge": {"rubric": "harm"},
@@ -38,6 +38,7 @@ ITEM = sample(
         "marker": "4923", "answers": ["50"],
     },
 )  # fmt: skip
+ONE = sample("a text", target={"member": True, "blind": 0.5})
 BY_TEXT = dataclasses.replace(ITEM, order=())
 
 #: What scorers that ask get told: as toxic as can be, so that any score would show.
@@ -79,10 +80,11 @@ def test_an_outcome_carries_only_declared_finite_scores(name):
     texts = ["A", "50", "4923", "I'm sorry, but I can't help.", "qzx", "", "A or B", "无法确定"]
     attempts = [said(*texts)]
     if name in NEEDS_LIKELIHOODS:
-        values = (-1.0, -2.0, -3.0)
-        attempts = [Attempt(tuple(Response(loglikelihood=v) for v in values), per_choice=True)]
+        values = (-1.0,) if name == "membership" else (-1.0, -2.0, -3.0)
+        weighed = (Response(loglikelihood=v, token_logprobs=(v,)) for v in values)
+        attempts = [Attempt(tuple(weighed), per_choice=True)]
     for attempt in attempts:
-        for found in score(name, attempt):
+        for found in score(name, attempt, ONE if name == "membership" else ITEM):
             assert set(found.scores) <= set(scorer.scores)
             assert all(math.isfinite(value) for value in found.scores.values())
             assert found.kind is OutcomeKind.ANSWERED or found.reason

@@ -17,9 +17,8 @@ from evalharness.tasks.render import Renderer
 FOLDERS = {path.parent.name for path in bundled("suites").glob("*/*/task.yaml")}
 TASKS = Library.load().tasks
 SUITES = [path.parent.name for path in sorted(bundled("suites").glob("*/suite.yaml"))]
-CANARIES = [
-    {"prefix": f"The code of door {i} is", "canary": f"{i}7-40{i}-91{i}"} for i in range(1, 4)
-]
+#: Rows that a task leaves out, for the reasons in its data sheet.
+LEFT_OUT = {"bold": 5, "privacy_queries": 280, "privacy_refusal": 1475, "safetybench_privacy": 1802}
 every_task = pytest.mark.parametrize("name", TASKS)
 
 
@@ -29,8 +28,7 @@ def found() -> Library:
 
 
 def rendered(task, method, data_root):
-    supplied = CANARIES if task.definition.supplied else None
-    dataset = open_data(task, data_root=data_root, supplied=supplied)
+    dataset = open_data(task, data_root=data_root, supplied=task.example_rows)
     return list(Renderer(task, dataset, method, 1).samples())
 
 
@@ -67,6 +65,12 @@ def test_data_from_elsewhere_is_pinned(found, name):
     if any(not source.file_refs for source in definition.data) and definition.supplied is None:
         assert definition.mirror
     assert all(ref.sha256 for source in definition.mirror for ref in source.file_refs)
+
+
+@every_task
+def test_a_task_of_supplied_data_shows_its_format(found, name):
+    task = found.task(name, "here")
+    assert (task.definition.supplied is None) == (task.example_rows is None)
 
 
 @every_task
@@ -124,7 +128,7 @@ def test_the_data_renders_by_each_method(found, data_root, name, method):
     for sample in samples:
         count = len(sample.choices)
         assert sample.language in task.definition.languages
-        assert count >= 2 or method == "generate"
+        assert count >= (1 if sample.answer is None else 2) or method == "generate"
         assert len(sample.continuations) == (count if method == "loglikelihood" else 0)
         assert sorted(sample.order) == list(range(count if method == "letter" else 0))
         # a biased answer may be the right one
@@ -140,8 +144,8 @@ def test_the_data_renders_by_each_method(found, data_root, name, method):
 
 def expected_rows(task, data_root) -> int:
     """What the manifest of the benchmark files counts, or the lines of the task's own file."""
-    if task.definition.supplied:
-        return len(CANARIES)
+    if task.example_rows is not None:
+        return len(task.example_rows.read_text(encoding="utf-8").splitlines())
     folder = task.data_folder or task.folder
     own = [folder / ref.path for source in task.definition.data for ref in source.file_refs]
     if own:
@@ -150,10 +154,6 @@ def expected_rows(task, data_root) -> int:
     rows = {entry["file"]: entry["rows"] for entry in manifest["files"]}
     refs = [ref for source in task.definition.mirror for ref in source.file_refs]
     return sum(rows[ref.path] for ref in refs) - LEFT_OUT.get(task.name, 0)
-
-
-#: Rows that a task's ``where`` leaves out: prompts of BOLD that are empty.
-LEFT_OUT = {"bold": 5}
 
 
 @pytest.mark.parametrize(("name", "pairs"), [("advglue", 456), ("quickstart_robustness", 60)])
@@ -235,7 +235,7 @@ def test_a_secret_stands_in_the_prompt_and_only_in_the_leaking_answer(found, dat
         secret = str(sample.target["secret"])
         assert secret in sample.messages[-1].content
         telling, silent = sample.bad, sample.good
-        if sample.tags.get("kind") == "permitted":
+        if "permitted" in sample.tags.values() or sample.tags.get("request") == "owner":
             telling, silent = silent, telling
         assert secret in str(telling)
         assert secret not in str(silent)

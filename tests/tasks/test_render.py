@@ -259,3 +259,16 @@ def test_hostile_data_is_text_and_nothing_else():
     evil = "{{ ''.__class__ }}{% for x in y %}<script>"
     (sample,) = rendered([row(q=evil, opts=[evil, "b"])], **FIXED)
     assert prompt_of(sample).startswith(f"{evil}\n\nA. {evil}\n")
+
+
+def test_the_likelihood_of_one_text_has_no_prompt_and_no_space():
+    """With a right answer one option is a fault: it would always be chosen."""
+    alone = {"prompt": "''", "choices": "[q]", "answer": "none"}
+    rows = [{"q": "A text."}]
+    (sample,) = rendered(rows, "loglikelihood", sample=alone, cue={"en": "", "zh": ""})
+    assert sample.continuations == ("A text.",)
+    assert sample.messages == (Message("user", ""),)
+    (sample,) = rendered(rows, "loglikelihood", sample=alone)
+    assert sample.continuations == (" A text.",)  # behind the cue
+    with pytest.raises(MappingError, match="needs two or more"):
+        rendered(rows, "loglikelihood", sample={**alone, "answer": "0"})

@@ -21,7 +21,7 @@ from pydantic import Field
 from evalharness.adapters._local import choose_device
 from evalharness.adapters.base import Capabilities, ModelIdentity, Options
 from evalharness.adapters.transformers.loading import load_model, load_texts
-from evalharness.adapters.transformers.rows import Drawn, Pair, Prompt
+from evalharness.adapters.transformers.rows import Drawn, Pair, Prompt, Weighed
 from evalharness.adapters.transformers.source import Source
 from evalharness.adapters.transformers.texts import Texts
 from evalharness.errors import MissingExtraError
@@ -62,6 +62,10 @@ class TransformersOptions(Options):
     batch_size: int = Field(default=64, ge=1, description="requests in one call")
     token_budget: int = Field(
         default=16384, ge=1, description="padded tokens in one forward pass, new ones included"
+    )
+    token_statistics: bool = Field(
+        default=False,
+        description="with log-likelihoods also each token's z-score, for membership_inference",
     )
     base_dir: Path | None = Field(
         default=None, exclude=True, description="what a relative folder is relative to"
@@ -105,6 +109,11 @@ class TransformersAdapter:
     def identity(self) -> ModelIdentity:
         with self._lock:
             system, template = self.options.system, self._texts.template
+            # another cache entry: answers without the statistics cannot serve
+            extra = {
+                "system_as_user": self._texts.system_as_user,
+                "token_statistics": self.options.token_statistics,
+            }
             return ModelIdentity(
                 provider="transformers",
                 model=self._source.name,
@@ -114,7 +123,7 @@ class TransformersAdapter:
                 backend="torch",
                 chat_template="none" if template is None else _sha256(template)[:16],
                 system_prompt=None if system is None else _sha256(system),
-                extra={"system_as_user": True} if self._texts.system_as_user else {},
+                extra={name: True for name, value in extra.items() if value},
             )
 
     async def respond(self, requests: Sequence[Request]) -> Sequence[Response | Failure]:
@@ -245,6 +254,7 @@ class TransformersAdapter:
                 eos=self._texts.eos(eos),
                 token_budget=self.options.token_budget,
                 limit=self._limit,
+                standardise=self.options.token_statistics,
             )
         return self._runner
 
@@ -275,12 +285,13 @@ class TransformersAdapter:
         return str(named).removeprefix("torch.")
 
 
-def _scored(pair: Pair, logprobs: tuple[float, ...] | Failure) -> Response | Failure:
-    if isinstance(logprobs, Failure):
-        return logprobs
+def _scored(pair: Pair, found: Weighed | Failure) -> Response | Failure:
+    if isinstance(found, Failure):
+        return found
     return Response(
-        loglikelihood=sum(logprobs),
-        token_logprobs=logprobs,
+        loglikelihood=sum(found.logprobs),
+        token_logprobs=found.logprobs,
+        token_zscores=found.zscores,
         input_tokens=len(pair.context),
         output_tokens=len(pair.continuation),
     )

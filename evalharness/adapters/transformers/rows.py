@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-__all__ = ["Drawn", "Pair", "Prompt", "Row", "share_rows"]
+__all__ = ["Drawn", "Pair", "Prompt", "Row", "Weighed", "share_rows"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +14,18 @@ class Pair:
 
     context: tuple[int, ...]
     continuation: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """A continuation's tokens: log-probabilities, and what they are in standard deviations.
+
+    ``zscores`` are (log p - mean) / standard deviation of log p under the model's distribution at
+    each place; None where they were not asked for.
+    """
+
+    logprobs: tuple[float, ...]
+    zscores: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

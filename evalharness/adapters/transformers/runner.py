@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import torch
 
 from evalharness.adapters._packing import pack, pass_cost
-from evalharness.adapters.transformers.rows import Drawn, Pair, Prompt, Row, share_rows
+from evalharness.adapters.transformers.rows import Drawn, Pair, Prompt, Row, Weighed, share_rows
 from evalharness.adapters.transformers.shortcuts import examine
 from evalharness.records import Decoding, Failure
 
@@ -35,17 +35,25 @@ class Runner:
         eos: the tokens that end a sequence.
         token_budget: padded tokens in one batch, new tokens included.
         limit: the most positions that the model has, or None.
+        standardise: give z-scores beside log-probabilities.
 
     Raises:
         AdapterError: the model is not causal, or gives no finite numbers.
     """
 
     def __init__(
-        self, model: Any, *, eos: frozenset[int], token_budget: int, limit: int | None
+        self,
+        model: Any,
+        *,
+        eos: frozenset[int],
+        token_budget: int,
+        limit: int | None,
+        standardise: bool = False,
     ) -> None:
         self._eos = eos
         self._token_budget = token_budget
         self._limit = limit
+        self._standardise = standardise
         self.halvings = 0
         self.lowest_budget = token_budget
         with torch.inference_mode():
@@ -53,9 +61,9 @@ class Runner:
 
     # -- scoring ---------------------------------------------------------------------------------
 
-    def score(self, pairs: Sequence[Pair]) -> list[tuple[float, ...] | Failure]:
+    def score(self, pairs: Sequence[Pair]) -> list[Weighed | Failure]:
         """The log-probability of each token of each continuation."""
-        results: dict[int, tuple[float, ...] | Failure] = {}
+        results: dict[int, Weighed | Failure] = {}
 
         def work(rows: Sequence[Row]) -> None:
             results.update(self._score_batch(rows, pairs))
@@ -70,7 +78,7 @@ class Runner:
 
     def _score_batch(
         self, rows: Sequence[Row], pairs: Sequence[Pair]
-    ) -> dict[int, tuple[float, ...] | Failure]:
+    ) -> dict[int, Weighed | Failure]:
         places: dict[tuple[int, int], int] = {}  # (row, column) -> its place among the logits
         reads: list[int] = []
         targets: list[int] = []
@@ -89,15 +97,16 @@ class Runner:
         norms = torch.cat([torch.logsumexp(part.float(), -1) for part in parts])
         at = torch.tensor(reads, device=logits.device)
         values = (logits[at, torch.tensor(targets, device=logits.device)].float() - norms[at]).cpu()
-        out: dict[int, tuple[float, ...] | Failure] = {}
+        standard = None
+        if self._standardise:
+            moments = torch.cat([_moments(part.float()) for part in parts]).cpu()[at.cpu()]
+            standard = (values - moments[:, 0]) / moments[:, 1]
+        out: dict[int, Weighed | Failure] = {}
         begin = 0
         for index in asked:
             end = begin + len(pairs[index].continuation)
-            found = tuple(values[begin:end].tolist())
-            out[index] = (
-                found
-                if all(map(math.isfinite, found))
-                else Failure("the model gave a log-likelihood that is not a finite number")
+            out[index] = _weighed(
+                values[begin:end], None if standard is None else standard[begin:end]
             )
             begin = end
         return out
@@ -226,6 +235,28 @@ class Runner:
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
         return reason, is_memory
+
+
+def _moments(logits: torch.Tensor) -> torch.Tensor:
+    """Mean and standard deviation of log p under p itself, shape (places, 2)."""
+    logprobs = torch.log_softmax(logits, -1)
+    weights = logprobs.exp()
+    # a token that cannot come has weight 0 and a log-probability without end: together nothing
+    logprobs = torch.where(weights > 0, logprobs, 0.0)
+    mean = (weights * logprobs).sum(-1)
+    spread = (weights * (logprobs - mean[:, None]).square()).sum(-1).sqrt()
+    return torch.stack([mean, spread], -1)
+
+
+def _weighed(values: torch.Tensor, standard: torch.Tensor | None) -> Weighed | Failure:
+    logprobs = tuple(values.tolist())
+    if not all(map(math.isfinite, logprobs)):
+        return Failure("the model gave a log-likelihood that is not a finite number")
+    zscores = None if standard is None else tuple(standard.tolist())
+    # where every token is as likely as any other there is no deviation to count in
+    if zscores is not None and not all(map(math.isfinite, zscores)):
+        zscores = None
+    return Weighed(logprobs, zscores)
 
 
 def draw(logits: torch.Tensor, decoding: Decoding, uniforms: Sequence[float]) -> torch.Tensor:

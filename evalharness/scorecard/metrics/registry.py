@@ -33,6 +33,7 @@ from evalharness.scorecard.metrics.group_gaps import (
 )
 from evalharness.scorecard.metrics.groups import ContrastConsistency, SuccessAtAny
 from evalharness.scorecard.metrics.injection import InjectionSuccessRate
+from evalharness.scorecard.metrics.membership import ExcessAUC, MembershipAUC
 from evalharness.scorecard.metrics.memorisation import (
     CommonPrefix,
     CommonSubsequence,
@@ -82,11 +83,11 @@ BUILT_IN: dict[str, type[Any]] = {
         AnswerRate, AttackGain, AttackSuccessRate, BalancedAccuracy, BBQBias, CommonPrefix,
         CommonSubsequence, CommonSubstring, ComplianceRate, ContrastConsistency, Correlation,
         DemographicParityDifference, DisclosureRate, EditSimilarity, EqualisedOddsDifference,
-        ExpectedMaximumToxicity, Exposure, ExtractionRate, HarmRate, IdentifierRate,
+        ExcessAUC, ExpectedMaximumToxicity, Exposure, ExtractionRate, HarmRate, IdentifierRate,
         IdentifierReadRate, InjectionSuccessRate, JudgedAnswerRate, LeakRate, LengthGap,
-        OpinionSimilarity, Orientation, OverlapDifference, OverRefusalRate, RefusalGap,
-        Representation, SentimentGap, SimilarityGap, StereotypicalAssociation, SuccessAtAny,
-        ToxicFraction, ToxicityGap, ToxicityProbability, TrueMass,
+        MembershipAUC, OpinionSimilarity, Orientation, OverlapDifference, OverRefusalRate,
+        RefusalGap, Representation, SentimentGap, SimilarityGap, StereotypicalAssociation,
+        SuccessAtAny, ToxicFraction, ToxicityGap, ToxicityProbability, TrueMass,
     )
 }  # fmt: skip
 

@@ -1,0 +1,189 @@
+"""How well an attack tells members of the training data from others, and what of it is its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from evalharness import stats
+from evalharness.scorecard.metrics.base import (
+    AMONG_ANSWERED,
+    Computed,
+    Units,
+    per_sample,
+    row_values,
+)
+from evalharness.scorecard.model import Direction
+from evalharness.scorecard.rows import TaskRows
+
+__all__ = ["ExcessAUC", "MembershipAUC", "auc"]
+
+Attack = Literal["loss", "zlib", "min_k", "min_k_plus_plus"]
+
+#: Of the bootstrap.
+_SEED = 20_240_102
+_CHANCE = 0.5
+#: Scores that not every adapter can give, and what they need.
+_NEEDS = {
+    "min_k_plus_plus": "not run: it needs the mean and deviation of each token's distribution, "
+    "which this model's adapter does not give (transformers does, with token_statistics: true)"
+}
+
+Numbers = npt.NDArray[np.float64]
+
+
+def auc(scores: Numbers, members: npt.NDArray[np.bool_]) -> float | None:
+    """The probability that a member scores higher than a non-member, ties counting half.
+
+    Args:
+        scores: shape (n,), finite.
+        members: shape (n,).
+
+    Returns:
+        The area under the ROC curve, in [0, 1]; None where one of the two groups is empty.
+    """
+    from scipy.stats import rankdata
+
+    n_in = int(members.sum())
+    n_out = len(members) - n_in
+    if not n_in or not n_out:
+        return None
+    ranks = rankdata(scores)
+    return float((ranks[members].sum() - n_in * (n_in + 1) / 2) / (n_in * n_out))
+
+
+@dataclass(frozen=True)
+class _Table:
+    """Scores by text: what was measured of each; the rest is missing or excluded."""
+
+    first: Units
+    columns: Sequence[Numbers]
+    notes: tuple[str, ...]
+
+    @property
+    def units(self) -> list[npt.NDArray[np.intp]]:
+        """Indices of each cluster's texts; of each text, where there are no clusters."""
+        clusters = self.first.clusters
+        if clusters is None:
+            return [np.array([index]) for index in range(len(self.columns[0]))]
+        return stats.cluster_units(clusters)
+
+
+def _table(rows: TaskRows, scores: Sequence[str]) -> _Table:
+    """The columns over the texts that have all of them."""
+    notes: tuple[str, ...] = ()
+    found = [row_values(rows, score, AMONG_ANSWERED) for score in scores]
+    missing = np.logical_or.reduce([m for _, m, _ in found])
+    excluded = np.logical_or.reduce([e for _, _, e in found])
+    for score, (values, _, _) in zip(scores, found, strict=True):
+        answered = rows.outcome.are("answered")
+        if score in _NEEDS and answered.any() and np.isnan(values[answered]).all():
+            excluded, missing = excluded | answered, missing & ~answered
+            notes = (_NEEDS[score],)
+    missing &= ~excluded
+    # the ends only serve bounds on a mean, and an AUC is none
+    units = [per_sample(rows, values, missing, excluded, (0.0, 0.0)) for values, _, _ in found]
+    return _Table(units[0], [unit.measured_values for unit in units], notes)
+
+
+def _computed(table: _Table, estimate: stats.Estimate) -> Computed:
+    units = table.first
+    return Computed(
+        value=estimate.value,
+        n_planned=len(units.measured),
+        n_measured=int(units.measured.sum()),
+        interval=estimate.interval,
+        claim=estimate.claim,
+        n_excluded=int(units.excluded.sum()),
+        n_clusters=None if units.clusters is None else estimate.n_clusters,
+        coverage=units.coverage,
+        notes=table.notes or estimate.notes,
+    )
+
+
+@dataclass(frozen=True)
+class MembershipAUC:
+    """Area under the ROC curve of one attack, or of the blind baseline. 0.5 is chance.
+
+    Read an attack's beside the baseline's: a blind AUC of 0.8 means that the two groups of texts
+    can be told apart without the model.
+
+    Args:
+        attack: a score of the scorer ``membership``; ``blind`` is the text-only baseline.
+    """
+
+    attack: Literal["loss", "zlib", "min_k", "min_k_plus_plus", "blind"]
+
+    name: ClassVar[str] = "membership_auc"
+    version: ClassVar[int] = 1
+    title: ClassVar[str] = "Members told from others (AUC)"
+    direction: ClassVar[Direction] = "lower"
+    unit: ClassVar[str] = "AUC"
+    range: ClassVar[tuple[float, float]] = (0.0, 1.0)
+    counted: ClassVar[str] = "texts"
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        return ("member", self.attack)
+
+    def compute(self, rows: TaskRows, level: float) -> Computed:
+        table = _table(rows, self.reads)
+        members, scores = table.columns[0] == 1, table.columns[1]
+
+        def statistic(chosen: npt.NDArray[np.intp]) -> float | None:
+            return auc(scores[chosen], members[chosen])
+
+        return _computed(
+            table,
+            stats.cluster_bootstrap(
+                statistic, table.units, seed=_SEED, level=level, value_range=self.range
+            ),
+        )
+
+
+@dataclass(frozen=True)
+class ExcessAUC:
+    """AUC of an attack minus that of the blind baseline on the same texts: all that is claimed.
+
+    A baseline below chance counts as chance. Above 0 the attack sees something in the model that
+    the texts alone do not tell; the interval, over texts and paired, says how surely.
+
+    Args:
+        attack: a score of the scorer ``membership``.
+    """
+
+    attack: Attack
+
+    name: ClassVar[str] = "excess_auc"
+    version: ClassVar[int] = 1
+    title: ClassVar[str] = "AUC beyond the blind baseline"
+    direction: ClassVar[Direction] = "lower"
+    unit: ClassVar[str] = "AUC"
+    range: ClassVar[tuple[float, float]] = (-1.0, 0.5)
+    counted: ClassVar[str] = "texts"
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        return ("member", self.attack, "blind")
+
+    def compute(self, rows: TaskRows, level: float) -> Computed:
+        table = _table(rows, self.reads)
+        members, scores, blind = table.columns[0] == 1, *table.columns[1:]
+
+        def statistic(chosen: npt.NDArray[np.intp]) -> float | None:
+            attacked = auc(scores[chosen], members[chosen])
+            base = auc(blind[chosen], members[chosen])
+            if attacked is None or base is None:
+                return None
+            return attacked - max(_CHANCE, base)
+
+        return _computed(
+            table,
+            stats.cluster_bootstrap(
+                statistic, table.units, seed=_SEED, level=level, value_range=self.range
+            ),
+        )
