@@ -157,7 +157,8 @@ def _planned(loaded: Loaded, library: Library, answers: str) -> _Planned:
     }
     prepared = pipeline.prepare(loaded, cast("dict[Role, Adapter]", models), library)
     samples = {t.name: list(prepared.plan.samples[t.name]) for t in prepared.plan.tasks}
-    return _Planned(prepared, library.tasks, samples)
+    definitions = {name: library.task(name, "selftest") for name in samples}
+    return _Planned(prepared, definitions, samples)
 
 
 def _without_data(task: Task, data_root: Path | None) -> str | None:

@@ -43,6 +43,13 @@ def test_a_wrong_value_fails():
     assert SelfTestCheck("t", "silent", "accuracy", None, None).holds
 
 
+def test_a_derived_task_over_a_base_that_is_not_its_suites_own():
+    """`perturbation(bbq)`, say: the library makes it when it is asked for."""
+    found = run_selftest(["repeat_consistency(quickstart_robustness)"], limit=10, library=LIBRARY)
+    assert found.n_tasks == 1
+    assert all(check.holds for check in found.checks)
+
+
 def test_a_scorer_that_rewards_silence_is_caught(monkeypatch, data_root):
     """The self-test is a test of the scorers, not of itself."""
     from evalharness.records import Outcome, OutcomeKind

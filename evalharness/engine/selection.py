@@ -13,7 +13,7 @@ from evalharness.tasks import transforms
 from evalharness.tasks.data import Dataset
 from evalharness.tasks.definition import TaskDefinition
 from evalharness.tasks.render import Renderer
-from evalharness.tasks.select import select
+from evalharness.tasks.select import draw_order, select
 
 __all__ = ["ChosenSamples", "MetricSlices"]
 
@@ -44,6 +44,8 @@ class ChosenSamples:
         self.packed = PackedSamples()
         self.available = 0
         self.planned = 0
+        #: Whether samples were made of drawn items only, so that others were never seen.
+        self.in_part = False
 
     def digest(self) -> str:
         """Render and pack the samples, and count them; once.
@@ -71,6 +73,10 @@ class ChosenSamples:
         return items.hexdigest()
 
     def _selected(self) -> Iterable[Sample]:
+        if self._limit is not None and self._renderer.by_item and not self._where:
+            drawn = self._drawn(self._limit)
+            if drawn is not None:
+                return drawn
         wanted = self._wanted()
         if self._limit is None:
             return wanted
@@ -83,6 +89,41 @@ class ChosenSamples:
             task=self._definition.task,
             strata=self._definition.strata,
         )
+
+    def _drawn(self, limit: int) -> list[Sample] | None:
+        """The samples that `select` would draw, made of the items that they come from alone.
+
+        A large base has many times its number of variants; a small limit needs a few of them.
+        ``available`` counts the base's items. None where an id stands twice: making all finds it.
+        """
+        strata, count = self._definition.strata, 0
+        stratum_of: dict[str, tuple[str, ...]] = {}
+        for item in self._renderer.items():
+            count += 1
+            stratum_of[f"g:{item.id}"] = tuple(item.tags.get(tag, "") for tag in strata)
+        if count > len(stratum_of):
+            return None
+        self.available, self.in_part = len(stratum_of), True
+        order = draw_order(stratum_of, seed=self._seed, task=self._definition.task)
+        # an item has one variant at least, so more items than the limit are never needed
+        place = {key: number for number, key in enumerate(order[:limit])}
+        drawn = [
+            (place[key], index, item)
+            for index, item in enumerate(self._renderer.items())
+            if (key := f"g:{item.id}") in place
+        ]
+        chosen: list[tuple[int, list[Sample]]] = []
+        count = 0
+        for _, index, item in sorted(drawn, key=lambda entry: entry[:2]):
+            members = list(self._renderer.variants([item]))
+            if chosen and count + len(members) > limit:
+                break
+            chosen.append((index, members))
+            count += len(members)
+        found = [sample for _, members in sorted(chosen, key=lambda c: c[0]) for sample in members]
+        for sample in found:
+            self._slices.see(sample)
+        return found
 
     def _wanted(self) -> Iterator[Sample]:
         """The samples that fit ``where``, less those of groups that do not fit it whole."""

@@ -6,7 +6,7 @@ import hashlib
 import itertools
 import random
 from array import array
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterable, Iterator
 
 import numpy as np
 
@@ -74,6 +74,30 @@ class Renderer:
         if twice := _repeated(ids):
             self._check_ids(twice)
 
+    @property
+    def by_item(self) -> bool:
+        """Whether each item's variants are a group of their own, made of that item alone."""
+        return bool(getattr(self._transform, "by_item", False))
+
+    def items(self) -> Iterator[Item]:
+        """Every item of the data, before a transform."""
+        return (item for _, _, item in self._items())
+
+    def variants(self, items: Iterable[Item]) -> Iterator[Sample]:
+        """The samples that the transform makes of some items.
+
+        Raises:
+            MappingError: an item cannot be transformed or rendered.
+        """
+        if self._transform is None:
+            yield from map(self._render, items)
+            return
+        for item in self._transform.items(items, self._seed):
+            try:
+                yield self._render(item)
+            except MappingError as fault:
+                raise MappingError(f"{self._name}: item {item.id}: {fault}") from None
+
     def _samples(self) -> Iterator[Sample]:
         if self._transform is None:
             for mapper, index, item in self._items():
@@ -82,12 +106,7 @@ class Renderer:
                 except MappingError as fault:
                     raise mapper.fault(index, fault) from None
             return
-        plain = (item for _, _, item in self._items())
-        for item in self._transform.items(plain, self._seed):
-            try:
-                yield self._render(item)
-            except MappingError as fault:
-                raise MappingError(f"{self._name}: item {item.id}: {fault}") from None
+        yield from self.variants(self.items())
 
     def _items(self) -> Iterator[tuple[Mapper, int, Item]]:
         numbers = itertools.count()

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import heapq
 from collections import defaultdict, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from evalharness.records import Sample
 
-__all__ = ["select"]
+__all__ = ["draw_order", "select"]
 
 
 def select(
@@ -33,16 +33,25 @@ def select(
         groups[key].append(index)
         stratum = tuple(sample.tags.get(tag, "") for tag in strata)
         stratum_of[key] = min(stratum, stratum_of.get(key, stratum))
-    ranked: dict[tuple[str, ...], list[str]] = defaultdict(list)
-    rank = {key: hashlib.sha256(f"{seed}\0{task}\0{key}".encode()).digest() for key in groups}
-    for key in sorted(groups, key=rank.__getitem__):
-        ranked[stratum_of[key]].append(key)
     chosen: list[int] = []
-    for key in _interleaved(ranked, rank):
+    for key in draw_order(stratum_of, seed=seed, task=task):
         if chosen and len(chosen) + len(groups[key]) > limit:
             break  # to go on with smaller ones would favour items with few variants
         chosen += groups[key]
     return [everything[index] for index in sorted(chosen)]
+
+
+def draw_order(stratum_of: Mapping[str, tuple[str, ...]], *, seed: int, task: str) -> list[str]:
+    """All groups in the order in which a limit draws them.
+
+    Args:
+        stratum_of: group (``g:`` and its name, or ``s:`` and a lone sample's id) -> its stratum.
+    """
+    ranked: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    rank = {key: hashlib.sha256(f"{seed}\0{task}\0{key}".encode()).digest() for key in stratum_of}
+    for key in sorted(stratum_of, key=rank.__getitem__):
+        ranked[stratum_of[key]].append(key)
+    return _interleaved(ranked, rank)
 
 
 def _interleaved(ranked: dict[tuple[str, ...], list[str]], rank: dict[str, bytes]) -> list[str]:

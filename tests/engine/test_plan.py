@@ -8,8 +8,9 @@ import pytest
 
 from evalharness.config import load_config
 from evalharness.engine.plan import make_plan
-from evalharness.errors import TaskError
+from evalharness.errors import MappingError, TaskError
 from evalharness.tasks.library import Library
+from evalharness.tasks.transforms.perturbation import Perturbation
 from tests.support import TASK, FakeModel, item, write_suite
 
 PAIRED = TASK.replace(
@@ -20,9 +21,13 @@ PAIRED = TASK.replace(
 
 def planned(suite, *more, **entry):
     """The plan of the suite's one task, called small."""
-    loaded = load_config({"target": "demo", "tasks": [{"task": "small", **entry}], "seed": 1})
+    loaded = load_config({"target": "demo", "tasks": [{"task": "small"} | entry], "seed": 1})
     target = FakeModel(lambda request: "A")
     return make_plan(loaded, Library.load([suite, *more]), {"target": target}, {})
+
+
+#: A task derived from it.
+NAME = "perturbation(small)"
 
 
 def drawn(plan):
@@ -137,3 +142,41 @@ def test_two_suites_of_one_dimension_keep_the_headlines_of_both(tmp_path):
     library = Library.load([one, other])
     plan = make_plan(loaded, library, {"target": FakeModel(lambda request: "A")}, {})
     assert plan.headlines == {"factuality": ("small/accuracy", "other/accuracy")}
+
+
+@pytest.mark.parametrize("limit", [1, 40, 100, 10_000])
+def test_a_limit_draws_the_same_variants_whether_all_are_made_or_not(tmp_path, limit, monkeypatch):
+    items = [item(n, question=f"Because people believe it, number {n}?") for n in range(30)]
+    suite = write_suite(tmp_path, items)
+
+    def samples():
+        return list(planned(suite, task="perturbation(small)", limit=limit).samples[NAME])
+
+    made = samples()
+    monkeypatch.setattr(Perturbation, "by_item", False)
+    assert made == samples()
+    items = {sample.group for sample in made}
+    assert len(items) == {1: 1, 10_000: 30}.get(limit, len(items))
+    assert len(made) <= limit or len(items) == 1
+
+
+def test_a_limit_makes_the_variants_of_no_item_that_it_does_not_draw(tmp_path, monkeypatch):
+    suite = write_suite(tmp_path, [item(n) for n in range(200)])
+    seen = []
+    items = Perturbation.items
+
+    def watched(self, given, seed):
+        given = list(given)
+        seen.extend(given)
+        return items(self, given, seed)
+
+    monkeypatch.setattr(Perturbation, "items", watched)
+    plan = planned(suite, task="perturbation(small)", limit=30)
+    assert 1 <= len({sample.group for sample in plan.samples[NAME]}) <= len(seen) < 20
+    assert plan.tasks[0].n_available == 200
+
+
+def test_an_id_that_stands_twice_in_the_base_is_refused_under_a_limit_too(tmp_path):
+    suite = write_suite(tmp_path, [item(1), item(2), item(1)])
+    with pytest.raises(MappingError, match="stands twice"):
+        planned(suite, task="perturbation(small)", limit=5)

@@ -20,6 +20,9 @@ class Transform(Protocol):
     name: ClassVar[str]
     #: Raised whenever the same item would become another.
     version: ClassVar[int]
+    #: Whether an item's variants are one group, called by its id, and depend on no other item: a
+    #: limit then draws items first, and makes the variants of those alone.
+    by_item: ClassVar[bool]
     #: The tags that it adds to an item, which slices and metrics may name.
     tags: ClassVar[tuple[str, ...]]
 

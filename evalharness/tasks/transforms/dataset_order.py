@@ -38,6 +38,7 @@ class DatasetOrder:
 
     name: ClassVar[str] = "dataset_order"
     version: ClassVar[int] = 1
+    by_item: ClassVar[bool] = False
     tags: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:

@@ -39,6 +39,7 @@ class NgramOverlap:
 
     name: ClassVar[str] = "ngram_overlap"
     version: ClassVar[int] = 1
+    by_item: ClassVar[bool] = False
     tags: ClassVar[tuple[str, ...]] = ("overlap",)
 
     def __post_init__(self) -> None:

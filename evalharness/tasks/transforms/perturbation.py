@@ -33,6 +33,7 @@ class Perturbation:
 
     name: ClassVar[str] = "perturbation"
     version: ClassVar[int] = 1
+    by_item: ClassVar[bool] = True
     tags: ClassVar[tuple[str, ...]] = ("variant", "perturbation")
 
     def __post_init__(self) -> None:

@@ -50,6 +50,7 @@ class PromptFormat:
 
     name: ClassVar[str] = "prompt_format"
     version: ClassVar[int] = 1
+    by_item: ClassVar[bool] = True
     tags: ClassVar[tuple[str, ...]] = ("variant", "format", "answer_position")
 
     def __post_init__(self) -> None:
