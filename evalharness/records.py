@@ -103,9 +103,11 @@ class Request:
 
     ``generate`` and ``loglikelihood`` carry ``messages``; ``loglikelihood`` adds the
     ``continuation`` whose probability is asked for, verbatim (with its leading space, if any);
-    ``classify`` and ``embed`` carry ``text``. ``slot`` and ``seed`` are stamped by the engine: the
-    seed only on requests that sample (temperature above 0). ``repeat`` tells equal requests apart
-    that are asked to see whether the answers differ; it changes no answer's content.
+    ``classify`` and ``embed`` carry ``text``; ``classify`` carries the conversation too, which only
+    a classifier gets whose identity says ``reads: conversation``. ``slot`` and ``seed`` are stamped
+    by the engine: the seed only on requests that sample (temperature above 0). ``repeat`` tells
+    equal requests apart that are asked to see whether the answers differ; it changes no answer's
+    content.
     """
 
     kind: RequestKind

@@ -80,8 +80,9 @@ def layer(path):
 #: What each folder may import of evalharness: nothing points backwards along the road.
 ALLOWED = {
     "adapters": {"adapters", "errors", "records", "sandbox", "yamlfile", "demo"},
-    "tasks": {"tasks", "errors", "records", "sandbox", "yamlfile"},
-    "scorers": {"scorers", "errors", "records", "yamlfile"},
+    "ciphers": set(),
+    "tasks": {"tasks", "ciphers", "errors", "records", "sandbox", "yamlfile"},
+    "scorers": {"scorers", "ciphers", "errors", "records", "yamlfile"},
     "stats": {"stats"},
     "store": {"store", "arrow", "errors", "records"},
     "scorecard": {"scorecard", "scorers", "stats", "tasks", "arrow", "errors", "records",

@@ -35,6 +35,7 @@ BUILT_IN: dict[str, str] = {
     "detoxify": "evalharness.adapters.detoxify:DetoxifyAdapter",
     "function": "evalharness.adapters.function:FunctionAdapter",
     "google": "evalharness.adapters.sdk.google:GoogleAdapter",
+    "guard": "evalharness.adapters.guard:GuardAdapter",
     "huggingface": "evalharness.adapters.sdk.huggingface:HuggingFaceAdapter",
     "http": "evalharness.adapters.http:HttpAdapter",
     "openai": "evalharness.adapters.openai:OpenAIAdapter",

@@ -44,9 +44,19 @@ def list_(
         return 0
     width = max(len(row["name"]) for row in rows)
     for row in rows:
-        rest = "  ".join(str(value) for key, value in row.items() if key != "name")
-        typer.echo(f"{row['name']:<{width}}  {rest}")
+        shown = {key: value for key, value in row.items() if key not in {"name", "validity"}}
+        typer.echo(f"{row['name']:<{width}}  {'  '.join(map(str, shown.values()))}")
+        if "validity" in row:
+            _show_card(row["name"], width)
     return 0
+
+
+def _show_card(scorer: str, width: int) -> None:
+    """What is known of a scorer's errors, a line each."""
+    from evalharness.scorers import validity
+
+    for line in validity.cards()[scorer].lines:
+        typer.echo(f"{'':<{width}}    {line}")
 
 
 def _suites() -> list[dict[str, Any]]:
@@ -101,9 +111,18 @@ def _scorers() -> list[dict[str, Any]]:
                 "scores": ",".join(scores) if isinstance(scores, tuple) else "by rubric",
                 "languages": "any" if languages is None else _languages(languages),
                 "from": origin,
+                **_validity(name, scorer),
             }
         )
     return rows
+
+
+def _validity(name: str, scorer: Any) -> dict[str, Any]:
+    """The validity card of this version of a scorer, if there is one."""
+    from evalharness.scorers import validity
+
+    card = validity.card_of(name, scorer.version) if scorer else None
+    return {} if card is None else {"validity": card.model_dump(mode="json")}
 
 
 def _languages(languages: Any) -> str:

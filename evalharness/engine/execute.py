@@ -79,6 +79,12 @@ class Executor:
         self._known = known
         self._seed = seed
         self._identity = {role: digest(dict(identity)) for role, identity in identities.items()}
+        #: Classifiers that are shown the conversation; the others read the answer alone.
+        self._conversing = {
+            role
+            for role, identity in identities.items()
+            if (identity.get("extra") or {}).get("reads") == "conversation"
+        }
         self._on_result = on_result
         self._on_replayed = on_replayed
         places = max((lane.places for lane in lanes.values()), default=1)
@@ -267,6 +273,8 @@ class Executor:
 
     def _stamp(self, request: Request, slot: Slot) -> Request:
         """Give a request its slot and, if it samples, a seed that depends on nothing else."""
+        if request.kind == "classify" and request.role not in self._conversing:
+            request = replace(request, messages=())
         seed = None
         if request.decoding is not None and request.decoding.temperature > 0:
             place = (slot.task, slot.sample, slot.epoch, slot.role, slot.ordinal)

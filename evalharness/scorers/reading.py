@@ -36,6 +36,9 @@ _DENIAL = re.compile(r"\b(?:not|never|neither|wrong|incorrect)\b|n['’]t\b|[不
 #: What must not stand before an option's text, and after it: part of a word or number, or "not".
 _BEFORE = r"(?<![\w\-+])(?<!\d[.,])(?<!\bnot )(?<!\bnot a )(?<!\bnot an )(?<!\bnot the )(?<!n't )"
 _AFTER = r"(?!\w|-\d|[.,]\d)"
+_HAN = "\u4e00-\u9fff"
+#: Options that are a verb of other sentences: "I cannot help" does not name the option "cannot".
+_MODAL = frozenset({"能", "不能", "会", "不会", "可以", "不可以", "应该", "不应该"})
 _LEAD_IN = re.compile(
     r"^(?:the\s+)?(?:correct\s+|right\s+)?(?:answer|option)\s*(?:is|:)\s*|^(?:正确)?答案\s*(?:是|为|：|:)\s*",
     re.IGNORECASE,
@@ -136,7 +139,12 @@ def _names(answer: str, option: str) -> bool:
     if not option:
         return False
     if not option.isascii():
-        return re.search(rf"(?<![不非没未]){re.escape(option)}", answer) is not None
+        if len(option) == 1:  # a part of many words: it counts only where it stands alone
+            word = rf"{re.escape(option)}的?"
+            alone = rf"(?<![{_HAN}]){word}(?![{_HAN}])|.[为是选]{word}$"
+            return re.search(alone, answer) is not None
+        before = "不非没未我们" if option in _MODAL else "不非没未"
+        return re.search(rf"(?<![{before}]){re.escape(option)}", answer) is not None
     sign = "(?<!- )" if option[0].isdigit() else ""
     return re.search(f"{_BEFORE}{sign}{re.escape(option)}{_AFTER}", answer) is not None
 

@@ -30,6 +30,7 @@ from evalharness.scorers.overlap import Overlap
 from evalharness.scorers.personal_data import PersonalData
 from evalharness.scorers.prompt_leak import PromptLeak
 from evalharness.scorers.recorded import Recorded
+from evalharness.scorers.safety import Safety
 from evalharness.scorers.stance import Stance
 from evalharness.scorers.toxicity import Toxicity
 from evalharness.scorers.traits import PlainTraits, Traits
@@ -42,7 +43,7 @@ BUILT_IN: dict[str, type[Any]] = {
         Order,
         Agreement, BBQ, Choice, Compliance, Decision, Exposure, Injection, Judge, Leak,
         Membership, Memorisation, Mentions, Opinions, Overlap, PersonalData, PlainTraits,
-        PromptLeak, Rating, Recorded, Stance, Toxicity, Traits, TrueMass,
+        PromptLeak, Rating, Recorded, Safety, Stance, Toxicity, Traits, TrueMass,
     )
 }  # fmt: skip
 

@@ -79,9 +79,7 @@ def corrected_rate(called: int, n: int, calibration: Calibration, level: float =
         return Estimate(None, None, None, n, notes=("the judge agrees no better than chance",))
     raw = (called / n + calibration.specificity - 1) / youden
     value = min(1.0, max(0.0, raw))
-    notes: tuple[str, ...] = ()
-    if value != raw:
-        notes += (f"clipped: the correction gives {raw:.4f}",)
+    notes: tuple[str, ...] = () if value == raw else (f"clipped: the correction gives {raw:.4f}",)
     interval = _interval(called, n, calibration, level, value)
     if interval is None:
         notes += ("no interval: the judge's errors alone give more than was seen; another judge?",)

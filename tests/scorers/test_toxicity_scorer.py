@@ -33,7 +33,8 @@ def test_all_texts_are_asked_at_once_in_order_and_silence_is_not():
     )
     asked, found = drive(Toxicity(), ITEM, attempt, [verdict(0.9), verdict(0.01), verdict(0.2)])
     assert asked == [
-        Request("classify", role="classifier", text=text) for text in ("one", REFUSAL, "two")
+        Request("classify", role="classifier", messages=ITEM.messages, text=text)
+        for text in ("one", REFUSAL, "two")
     ]
     assert [(o.kind.value, o.scores.get("toxicity")) for o in found] == [
         ("answered", 0.9),

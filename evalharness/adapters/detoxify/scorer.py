@@ -26,13 +26,26 @@ class Scorer:
         name: the checkpoint's, for messages.
         overlap: tokens that two windows share.
         bfloat16: compute in it.
+        softmax: the classes exclude each other; else each has a sigmoid of its own.
+        who: the classifier, for messages.
 
     Raises:
         AdapterError: with this tokenizer there can be no windows.
     """
 
-    def __init__(self, detoxify: Any, name: str, *, overlap: int, bfloat16: bool) -> None:
+    def __init__(
+        self,
+        detoxify: Any,
+        name: str,
+        *,
+        overlap: int,
+        bfloat16: bool,
+        softmax: bool = False,
+        who: str = "Detoxify",
+    ) -> None:
         self._bfloat16 = bfloat16
+        self._softmax = softmax
+        self._who = who
         self._detoxify = detoxify
         self._prefix, self._suffix = self._special_tokens(name)
         self.limit = self._find_limit()
@@ -59,9 +72,9 @@ class Scorer:
 
     def _answer(self, scores: tuple[float, ...] | str, input_tokens: int) -> Response | Failure:
         if isinstance(scores, str):
-            return Failure(f"Detoxify failed on this text: {scores}")
+            return Failure(f"{self._who} failed on this text: {scores}")
         if not all(map(math.isfinite, scores)):
-            return Failure("Detoxify gave a score that is not a finite number")
+            return Failure(f"{self._who} gave a score that is not a finite number")
         named = dict(zip(self._detoxify.class_names, scores, strict=True))
         return Response(scores=named, input_tokens=input_tokens)
 
@@ -114,7 +127,9 @@ class Scorer:
             torch.autocast(model.device.type, torch.bfloat16, enabled=self._bfloat16),
         ):
             logits = model(input_ids=ids.to(model.device), attention_mask=mask.to(model.device))[0]
-        scores: list[list[float]] = torch.sigmoid(logits.float()).tolist()
+        logits = logits.float()
+        found = torch.softmax(logits, -1) if self._softmax else torch.sigmoid(logits)
+        scores: list[list[float]] = found.tolist()
         return [tuple(row) for row in scores]
 
     def _special_tokens(self, name: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -123,7 +138,7 @@ class Scorer:
             if found := special_tokens(self._detoxify.tokenizer, probe):
                 return found
         raise AdapterError(
-            f"detoxify: {name}: its tokenizer changes a text's tokens when it adds its own; "
+            f"{name}: its tokenizer changes a text's tokens when it adds its own; "
             "long texts cannot be read in windows with it"
         )
 

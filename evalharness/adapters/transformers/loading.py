@@ -11,17 +11,26 @@ from evalharness.adapters.transformers.source import Source, read_json
 from evalharness.adapters.transformers.texts import Texts
 from evalharness.errors import AdapterError
 
-__all__ = ["load_model", "load_texts"]
+__all__ = ["load_classifier", "load_model", "load_texts", "load_tokenizer"]
 
 SAFE: dict[str, Any] = {"trust_remote_code": False, "local_files_only": True}
 
 
 def load_texts(source: Source, system: str | None, *, use_template: bool) -> Texts:
+    with _named_faults(source):
+        return Texts(load_tokenizer(source), system, use_template)
+
+
+def load_tokenizer(source: Source) -> Any:
+    """The checkpoint's tokenizer.
+
+    Raises:
+        AdapterError: transformers cannot load it.
+    """
     from transformers import AutoTokenizer
 
-    folder = source.text_folder()
     with _named_faults(source):
-        return Texts(AutoTokenizer.from_pretrained(folder, **SAFE), system, use_template)
+        return AutoTokenizer.from_pretrained(source.text_folder(), **SAFE)
 
 
 def load_model(source: Source, dtype: str) -> Any:
@@ -33,15 +42,32 @@ def load_model(source: Source, dtype: str) -> Any:
     Raises:
         AdapterError: transformers cannot load it, or weights are missing.
     """
+    from transformers import AutoModelForCausalLM
+
+    return _load(source, dtype, AutoModelForCausalLM, "causal language model")
+
+
+def load_classifier(source: Source, dtype: str) -> Any:
+    """A model for sequence classification in evaluation mode, on the CPU.
+
+    Raises:
+        AdapterError: transformers cannot load it, or weights (those of its head, say) are missing.
+    """
+    from transformers import AutoModelForSequenceClassification
+
+    return _load(source, dtype, AutoModelForSequenceClassification, "sequence classifier")
+
+
+def _load(source: Source, dtype: str, kind: Any, what: str) -> Any:
     import torch
-    from transformers import AutoConfig, AutoModelForCausalLM
+    from transformers import AutoConfig
 
     folder = source.weight_folder()
     with _named_faults(source), no_progress_bars():
         config = AutoConfig.from_pretrained(folder, **SAFE)
         if dtype == "float32":
             _fuse_activation(config)
-        loaded: Any = AutoModelForCausalLM.from_pretrained(
+        loaded: Any = kind.from_pretrained(
             folder,
             config=config,
             dtype=getattr(torch, dtype),
@@ -54,7 +80,7 @@ def load_model(source: Source, dtype: str) -> Any:
     if lacking := sorted(info["missing_keys"]):
         raise AdapterError(
             f"{source.name}: the checkpoint lacks {len(lacking)} weights of the model "
-            f"({', '.join(lacking[:3])}); get a complete causal language model"
+            f"({', '.join(lacking[:3])}); get a complete {what}"
         )
     return model.eval()
 

@@ -231,8 +231,14 @@ class ClassifierFilter:
         }
 
     async def judge(self, passages: Sequence[Passage]) -> Sequence[Verdict]:
-        requests = [Request("classify", "classifier", text=p.text) for p in passages]
+        requests = [self._request(passage) for passage in passages]
         return [self._verdict(answer) for answer in await self._asked.answers(requests)]
+
+    def _request(self, passage: Passage) -> Request:
+        """A classifier that judges by what was asked is shown it."""
+        if self._asked.adapter.identity.extra.get("reads") != "conversation":
+            return Request("classify", "classifier", text=passage.text)
+        return Request("classify", "classifier", messages=passage.turns, text=passage.answer)
 
     def _verdict(self, answer: Response | Failure) -> Verdict:
         if isinstance(answer, Failure):
