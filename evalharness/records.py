@@ -15,6 +15,7 @@ from enum import StrEnum
 from typing import Any, Literal, TypeAlias
 
 __all__ = [
+    "BESIDE_PROTOCOL",
     "Attempt",
     "Decoding",
     "Failure",
@@ -36,6 +37,9 @@ RequestKind: TypeAlias = Literal["generate", "loglikelihood", "classify", "embed
 Role: TypeAlias = Literal["target", "judge", "classifier"]
 FinishReason: TypeAlias = Literal["stop", "length", "content_filter"]
 
+
+#: Fields of a sample that change no test: whom the reference models follow, and names.
+BESIDE_PROTOCOL = ("good", "bad", "choice_ids")
 
 #: Made once: json.dumps makes one for each call that names an option.
 _ITEM = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
@@ -107,13 +111,15 @@ class Request:
     a classifier gets whose identity says ``reads: conversation``. ``slot`` and ``seed`` are stamped
     by the engine: the seed only on requests that sample (temperature above 0). ``repeat`` tells
     equal requests apart that are asked to see whether the answers differ; it changes no answer's
-    content.
+    content. ``choice`` is the data's own id of the choice that the continuation is of: a recording
+    may name it, and no model sees it.
     """
 
     kind: RequestKind
     role: Role = "target"
     messages: tuple[Message, ...] = ()
     continuation: str | None = None
+    choice: str | None = None
     text: str | None = None
     decoding: Decoding | None = None
     seed: int | None = None
@@ -170,11 +176,19 @@ class Response:
     input_tokens: int | None = None
     output_tokens: int | None = None
     blocked_by: str | None = None
+    #: Recorded, by which a choice was ranked where there is no log-likelihood: higher is likelier.
+    choice_score: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """As JSON without the fields that hold their default, so that a journal stays small."""
         out: dict[str, Any] = {"text": self.text} if self.text else {}
-        for name in ("loglikelihood", "input_tokens", "output_tokens", "blocked_by"):
+        for name in (
+            "loglikelihood",
+            "choice_score",
+            "input_tokens",
+            "output_tokens",
+            "blocked_by",
+        ):
             if (value := getattr(self, name)) is not None:
                 out[name] = value
         for name in ("token_logprobs", "token_zscores", "embedding"):
@@ -222,6 +236,7 @@ class Sample:
             free answer.
         order: position shown -> index into ``choices``; empty where no order is shown.
         continuations: the texts whose log-likelihood is asked for, one a choice.
+        choice_ids: the data's own id of each choice, or empty; recordings may name choices by it.
         answer: index of the right choice, or None where there is no single one.
         good, bad: what a good and a bad answer is (an index into ``choices``, or a text). The
             reference models answer with these; None where the construct has no such thing.
@@ -239,6 +254,7 @@ class Sample:
     choices: tuple[str, ...] = ()
     order: tuple[int, ...] = ()
     continuations: tuple[str, ...] = ()
+    choice_ids: tuple[str, ...] = ()
     answer: int | None = None
     good: int | str | None = None
     bad: int | str | None = None
@@ -277,28 +293,29 @@ class Sample:
             out["tags"] = dict(self.tags)
         if self.target:
             out["target"] = dict(self.target)
-        if self.repeat:
-            out["repeat"] = self.repeat
+        if self.repeat or self.choice_ids:
+            seldom = {"repeat": self.repeat, "choice_ids": list(self.choice_ids)}
+            out |= {name: value for name, value in seldom.items() if value}
         return out
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Sample:
         values = dict(data)
         values["messages"] = tuple(Message(role, content) for role, content in data["messages"])
-        for name in ("choices", "order", "continuations"):
+        for name in ("choices", "order", "continuations", "choice_ids"):
             values[name] = tuple(data.get(name, ()))
         return cls(**values)
 
     def protocol_bytes(self) -> bytes:
-        """The bytes that stand for this item in the protocol id: all but ``good`` and ``bad``.
+        """The bytes that stand for this item in the protocol id: all that a test depends on.
 
-        Those two only steer the reference models and change no test. Sorted, compact UTF-8 JSON:
-        for texts and integers (all that a sample holds but a few floats) the same bytes as
-        RFC 8785, at a fraction of its cost.
+        ``good`` and ``bad`` only steer the reference models, and ``choice_ids`` are names. Sorted,
+        compact UTF-8 JSON: for texts and integers (all that a sample holds but a few floats) the
+        same bytes as RFC 8785, at a fraction of its cost.
         """
         data = self.to_json()
-        data.pop("good", None)
-        data.pop("bad", None)
+        for name in BESIDE_PROTOCOL:
+            data.pop(name, None)
         return _ITEM.encode(data).encode("utf-8", "surrogatepass")
 
 

@@ -31,7 +31,7 @@ from evalharness.tasks.render import LETTERS
 __all__ = ["CHOICE_SCORERS", "SelfTest", "SelfTestCheck", "run_selftest"]
 
 #: Scorers that read a choice: text that names no option is unread, never a value.
-CHOICE_SCORERS = frozenset({"choice", "bbq", "decision", "rating", "stance"})
+CHOICE_SCORERS = frozenset({"choice", "bbq", "decision", "rating", "stance", "coreference"})
 
 #: Texts that name no option.
 _NO_CHOICE = frozenset({"garbage", "echo", "judge_injecting"})
@@ -264,7 +264,7 @@ def _expected(
         return [] if isinstance(use.metric, OverlapRate) else [None]  # that one asks no model
     if model in {"planted", "always_a", "random"}:
         return _counted(task, card, use, adapter, samples)
-    if model == "uniform":
+    if model == "uniform" and use.key not in task.definition.expect.get(model, {}):
         return _uniform(scorer, use, samples)
     return _written(task, card, use, model)
 

@@ -272,6 +272,8 @@ def _wrong_number(given: Mapping[str, Any]) -> str | None:
     numbers += [*(given["embedding"] or ()), *(given["scores"] or {}).values()]
     if given["loglikelihood"] is not None:
         numbers.append(given["loglikelihood"])
+    if given["choice_score"] is not None:
+        numbers.append(given["choice_score"])
     for number in numbers:
         if type(number) not in {int, float}:
             return f"the adapter gave {type(number).__name__} where a number is wanted"

@@ -162,13 +162,15 @@ def _lint_task(task: Task, result: Lint) -> None:
             )
         )  # fmt: skip
         return
-    shown = method in {"letter", "text"}
+    shown, by_likelihood = method in {"letter", "text"}, method == "loglikelihood"
     items = Items(
         task.name,
         [
             Item(
                 row=sample.id,
-                prompt="\n".join(message.content for message in sample.messages),
+                # the probability of a sentence is asked for without a prompt
+                prompt="\n".join(message.content for message in sample.messages)
+                or (None if by_likelihood else ""),
                 options=sample.choices,
                 answer=sample.answer,
                 language=sample.language,

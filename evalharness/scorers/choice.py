@@ -13,7 +13,16 @@ from evalharness.scorers.base import Scoring, first_look, one_by_one
 from evalharness.scorers.reading import lists_options, read_letter, read_text
 from evalharness.scorers.refusal import REFUSAL_VERSION, is_refusal
 
-__all__ = ["CHOICE_VERSION", "Choice", "Rating", "TrueMass", "choose", "loglikelihoods"]
+__all__ = [
+    "CHOICE_VERSION",
+    "Choice",
+    "Normalisation",
+    "Rating",
+    "TrueMass",
+    "choose",
+    "loglikelihoods",
+    "preferences",
+]
 
 CHOICE_VERSION = 500 + REFUSAL_VERSION
 
@@ -36,6 +45,34 @@ def loglikelihoods(sample: Sample, attempt: Attempt) -> list[float]:
     return found
 
 
+def preferences(sample: Sample, attempt: Attempt, normalise: Normalisation = "none") -> list[float]:
+    """A finite number a choice, in the data's order: the higher, the likelier.
+
+    Log-likelihoods, divided as ``normalise`` says; or the scores that a recording ranks the choices
+    by, which are taken as they are.
+
+    Raises:
+        ScorerError: the attempt has no number for a choice, or nothing to divide by.
+    """
+    scores = [r.choice_score for r in attempt.responses if r.choice_score is not None]
+    if attempt.per_choice and scores and len(scores) == len(sample.choices):
+        return scores
+    values = loglikelihoods(sample, attempt)
+    if normalise == "characters":
+        # an option may be empty (TruthfulQA's file has some)
+        lengths = [max(1, len(text)) for text in sample.choices]
+        return [value / length for value, length in zip(values, lengths, strict=True)]
+    if normalise == "tokens":
+        counts = [response.output_tokens or 0 for response in attempt.responses]
+        if not all(counts):
+            raise ScorerError(
+                f"sample {sample.id}: the model does not say how many tokens a choice has; "
+                "use normalise: characters"
+            )
+        return [value / count for value, count in zip(values, counts, strict=True)]
+    return values
+
+
 def choose(
     sample: Sample, attempt: Attempt, normalise: Normalisation = "none"
 ) -> list[tuple[int | None, Outcome]]:
@@ -51,19 +88,7 @@ def choose(
 def _likeliest(
     sample: Sample, attempt: Attempt, normalise: Normalisation
 ) -> tuple[int | None, Outcome]:
-    values = loglikelihoods(sample, attempt)
-    if normalise == "characters":
-        # an option may be empty (TruthfulQA's file has some)
-        lengths = [max(1, len(text)) for text in sample.choices]
-        values = [value / length for value, length in zip(values, lengths, strict=True)]
-    elif normalise == "tokens":
-        counts = [response.output_tokens or 0 for response in attempt.responses]
-        if not all(counts):
-            raise ScorerError(
-                f"sample {sample.id}: the model does not say how many tokens a choice has; "
-                "use normalise: characters"
-            )
-        values = [value / count for value, count in zip(values, counts, strict=True)]
+    values = preferences(sample, attempt, normalise)
     best = max(values)
     winners = [index for index, value in enumerate(values) if value == best]
     if len(winners) > 1:

@@ -17,6 +17,7 @@ from evalharness.scorers.base import Scorer
 from evalharness.scorers.bbq import BBQ
 from evalharness.scorers.choice import Choice, Rating, TrueMass
 from evalharness.scorers.compliance import Compliance
+from evalharness.scorers.coreference import Coreference
 from evalharness.scorers.decision import Decision
 from evalharness.scorers.injection import Injection
 from evalharness.scorers.judge import Judge
@@ -32,6 +33,7 @@ from evalharness.scorers.prompt_leak import PromptLeak
 from evalharness.scorers.recorded import Recorded
 from evalharness.scorers.safety import Safety
 from evalharness.scorers.stance import Stance
+from evalharness.scorers.stereotypes import CrowSPairs, StereoSet
 from evalharness.scorers.toxicity import Toxicity
 from evalharness.scorers.traits import PlainTraits, Traits
 
@@ -40,10 +42,10 @@ __all__ = ["BUILT_IN", "create", "describe", "names", "roles_of"]
 BUILT_IN: dict[str, type[Any]] = {
     scorer.name: scorer
     for scorer in (
-        Order,
-        Agreement, BBQ, Choice, Compliance, Decision, Exposure, Injection, Judge, Leak,
-        Membership, Memorisation, Mentions, Opinions, Overlap, PersonalData, PlainTraits,
-        PromptLeak, Rating, Recorded, Safety, Stance, Toxicity, Traits, TrueMass,
+        Agreement, BBQ, Choice, Compliance, Coreference, CrowSPairs, Decision, Exposure, Injection,
+        Judge, Leak, Membership, Memorisation, Mentions, Opinions, Order, Overlap, PersonalData,
+        PlainTraits, PromptLeak, Rating, Recorded, Safety, Stance, StereoSet, Toxicity, Traits,
+        TrueMass,
     )
 }  # fmt: skip
 

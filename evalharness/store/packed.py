@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
 from evalharness.errors import RunCorruptError, TaskError
-from evalharness.records import Sample
+from evalharness.records import BESIDE_PROTOCOL, Sample
 
 __all__ = ["BLOCK", "PackedSamples", "unpacked"]
 
@@ -39,10 +39,12 @@ class PackedSamples:
         """Append one.
 
         Args:
-            item: its `Sample.protocol_bytes`, which most of it is.
+            item: its `Sample.protocol_bytes`, which most of it is; the rest is `BESIDE_PROTOCOL`.
         """
         ends = {
-            name: value for name in ("good", "bad") if (value := getattr(sample, name)) is not None
+            name: value
+            for name in BESIDE_PROTOCOL
+            if (value := getattr(sample, name)) not in {None, ()}
         }
         # a tab never stands in JSON, nor does a line break
         self._lines.append(item + b"\t" + json.dumps(ends).encode("ascii") if ends else item)

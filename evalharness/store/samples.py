@@ -188,7 +188,7 @@ def _expected(sample: Sample) -> str | None:
 
 def _answer(entries: Sequence[Entry]) -> dict[str, Any]:
     answers = [entry.answer for entry in entries if isinstance(entry.answer, Response)]
-    generated = [answer for answer in answers if answer.loglikelihood is None]
+    generated = [a for a in answers if a.loglikelihood is None and a.choice_score is None]
     return {
         "response": generated[0].text if generated else None,
         "finish_reason": generated[0].finish_reason if generated else None,

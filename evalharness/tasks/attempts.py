@@ -23,14 +23,16 @@ Attempting: TypeAlias = Generator[Sequence[Request], Sequence[Response], Attempt
 def attempt(sample: Sample, method: MethodName, decoding: Decoding, generations: int) -> Attempting:
     """Ask once: all generations, or all choices' log-likelihoods, in one go."""
     if method == "loglikelihood":
+        names = sample.choice_ids or (None,) * len(sample.continuations)
         responses = yield [
             Request(
                 "loglikelihood",
                 messages=sample.messages,
                 continuation=continuation,
+                choice=name,
                 repeat=sample.repeat,
             )
-            for continuation in sample.continuations
+            for continuation, name in zip(sample.continuations, names, strict=True)
         ]
         return Attempt(tuple(responses), per_choice=True)
     request = Request("generate", messages=sample.messages, decoding=decoding, repeat=sample.repeat)

@@ -17,6 +17,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from jinja2 import TemplateError, Undefined, nodes
+from jinja2.environment import TemplateExpression
+from jinja2.parser import Parser
 
 from evalharness.errors import MappingError, TaskError
 from evalharness.sandbox import FAULTS, Sandbox
@@ -214,26 +216,61 @@ def expression(source: str, where: str) -> Expression:
     return evaluate
 
 
-def record(fields: Mapping[str, str], where: str) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
+def named(let: Mapping[str, str], where: str) -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:
+    """Compile expressions that have names; calling it with a row gives the row with their values.
+
+    Each sees those before it.
+
+    Raises:
+        TaskError: an expression cannot be parsed.
+        MappingError: (when called) a value cannot be made, or the row has a field of that name.
+    """
+    single = {name: expression(source, f"{where}: let: {name}") for name, source in let.items()}
+
+    def evaluate(row: Mapping[str, Any]) -> Mapping[str, Any]:
+        if not single:
+            return row
+        given = dict(row)
+        for name, each in single.items():
+            if name in row:
+                raise MappingError(
+                    f"{where}: let: '{name}' is a field of the row; take another name"
+                )
+            given[name] = each(given)
+        return given
+
+    return evaluate
+
+
+def record(
+    fields: Mapping[str, str], where: str, let: Mapping[str, str] | None = None
+) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
     """Compile several expressions at once; calling it with a row gives their values by name.
 
     What needs Jinja shares one Jinja context a row instead of one a field. When anything goes
     wrong the fields are tried one by one, so that the error names its field.
+
+    Args:
+        let: names that stand for expressions; see `named`.
 
     Raises:
         TaskError: an expression cannot be parsed.
         MappingError: (when called) a field is missing or a value cannot be made.
     """
     single = {name: expression(source, f"{where}: {name}") for name, source in fields.items()}
-    plain = [(name, _plain_expression(source)) for name, source in fields.items()]
+    let = let or {}
+    with_let = named(let, where)
+    plain = [
+        # a lookup in the row would miss what `let` names
+        (name, None if _root(source) in let else _plain_expression(source))
+        for name, source in fields.items()
+    ]
     joined = ", ".join(f"{name!r}: ({fields[name]})" for name, lookup in plain if lookup is None)
-    compiled = None
-    if joined:
-        compiled = _ENVIRONMENT.compile_expression(f"{{{joined}}}", undefined_to_none=False)
+    compiled = _joined(let, f"{{{joined}}}") if joined else None
 
     def evaluate(row: Mapping[str, Any]) -> dict[str, Any]:
         made: Mapping[str, Any] = {}
-        if compiled is not None:
+        if compiled is not None and let.keys().isdisjoint(row):
             try:
                 made = compiled({**row, "row": row}) or {}
             except FAULTS:
@@ -244,10 +281,35 @@ def record(fields: Mapping[str, str], where: str) -> Callable[[Mapping[str, Any]
         }
         for value in values.values():
             if value is _UNKNOWN or (type(value) not in _PLAIN_DATA and _no_data(value)):
-                return {name: each(row) for name, each in single.items()}
+                given = with_let(row)
+                return {name: each(given) for name, each in single.items()}
         return values
 
     return evaluate
+
+
+def _root(source: str) -> str:
+    """The name with which an expression begins."""
+    found = re.match(r"\s*(\w+)", source)
+    return found.group(1) if found else ""
+
+
+def _joined(let: Mapping[str, str], source: str) -> Expression:
+    """One expression after assignments, in one Jinja context: as `compile_expression` does it."""
+    if not let:
+        return _ENVIRONMENT.compile_expression(source, undefined_to_none=False)
+    body = [
+        nodes.Assign(nodes.Name(name, "store"), _parsed(text), lineno=1)
+        for name, text in {**let, "result": source}.items()
+    ]
+    template_ = _ENVIRONMENT.from_string(nodes.Template(body, lineno=1))
+    return TemplateExpression(template_, undefined_to_none=False)
+
+
+def _parsed(source: str) -> nodes.Expr:
+    found = Parser(_ENVIRONMENT, source, state="variable").parse_expression()
+    found.set_environment(_ENVIRONMENT)
+    return found
 
 
 _PLAIN_DATA = frozenset({str, int, bool, type(None)})

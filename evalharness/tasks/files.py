@@ -24,6 +24,10 @@ _LARGEST = 16 * 1024 * 1024
 csv.field_size_limit(_LARGEST)
 
 
+#: Endings by which a format is told, without that of a packed file.
+_KINDS = frozenset({".json", ".jsonl", ".csv", ".tsv", ".txt", ".parquet"})
+
+
 def read_rows(path: Path, shape: Shape | None = None, name: str | None = None) -> Iterator[Row]:
     """Rows of a .json, .jsonl, .csv, .tsv, .txt or .parquet file; the text ones also as .gz.
 
@@ -38,7 +42,8 @@ def read_rows(path: Path, shape: Shape | None = None, name: str | None = None) -
     """
     suffixes = [suffix.lower() for suffix in Path(name or path.name).suffixes]
     packed = bool(suffixes) and suffixes[-1] == ".gz"
-    kind = suffixes[-2] if packed and len(suffixes) > 1 else (suffixes or [""])[-1]
+    # the last ending that is known: some name a file "data.txt.dev"
+    kind = next((suffix for suffix in reversed(suffixes) if suffix in _KINDS), "")
     shaped = shape is not None and (shape.at is not None or shape.keys is not None)
     if shaped and kind != ".json":
         raise DataError(f"{path}: 'at' and 'keys' are for JSON files; leave them out")
@@ -115,10 +120,16 @@ def _leaves(
         for key, part in data.items():
             yield from _leaves(part, keys[1:], {**above, keys[0]: key}, path)
     elif isinstance(data, dict):
-        # a byte order mark can end up in the first key of a row
-        yield {**above, **{key.removeprefix("\ufeff"): value for key, value in data.items()}}
+        yield {**above, **_without_mark(data)}
     else:
         yield {**above, "value": data}
+
+
+def _without_mark(row: dict[str, Any]) -> dict[str, Any]:
+    """A row whose first key is free of the byte order mark that an export may have put there."""
+    if not next(iter(row), "").startswith("\ufeff"):
+        return row
+    return {key.removeprefix("\ufeff"): value for key, value in row.items()}
 
 
 def _lines(text: io.TextIOBase, path: Path) -> Iterator[Row]:  # noqa: ARG001 - the readers' shape
@@ -132,7 +143,7 @@ def _json_rows(text: io.TextIOBase, path: Path) -> Iterator[Row]:
     rows = data.get("examples") if isinstance(data, dict) else data
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise DataError(f"{path}: expected a list of objects (or an object with 'examples')")
-    yield from rows
+    yield from map(_without_mark, rows)
 
 
 def _jsonl_rows(text: io.TextIOBase, path: Path) -> Iterator[Row]:

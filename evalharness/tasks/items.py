@@ -32,6 +32,7 @@ class Item:
     """What transforms take and give; `Sample` has the same fields once it is rendered.
 
     Args:
+        choice_ids: the data's own id of each choice, or empty.
         order: position shown -> index into ``choices``; None leaves it to the seed.
         repeat: which asking of the same content it is: a repeat is asked again, never copied.
     """
@@ -41,6 +42,7 @@ class Item:
     language: str
     system: str | None = None
     choices: tuple[str, ...] = ()
+    choice_ids: tuple[str, ...] = ()
     answer: int | None = None
     good: int | str | None = None
     bad: int | str | None = None

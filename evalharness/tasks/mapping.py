@@ -7,7 +7,7 @@ from typing import Any
 
 from evalharness.errors import MappingError, TaskError
 from evalharness.tasks.data import Part
-from evalharness.tasks.expressions import expression, record
+from evalharness.tasks.expressions import expression, named, record
 from evalharness.tasks.items import Item
 
 __all__ = ["Mapper", "label"]
@@ -35,7 +35,7 @@ class Mapper:
         for name, members in source.sample.items():
             if isinstance(members, dict):
                 flat |= {f"{name}.{key}": text for key, text in members.items()}
-        self._mapping = record(flat, where)
+        self._mapping = record(flat, where, source.let)
         self._fields = [name for name in flat if "." not in name]
         self._members = {
             prefix: [
@@ -45,6 +45,7 @@ class Mapper:
             ]
             for prefix in ("tags", "target")
         }
+        self._let = named(source.let, where)
         self._where = expression(source.where, f"{where}: where") if source.where else None
 
     def items(self, numbers: Iterator[int]) -> Iterator[tuple[int, Item]]:
@@ -59,7 +60,7 @@ class Mapper:
         for row in self._part.rows():
             index = next(numbers)
             try:
-                if self._where is not None and not self._where(row):
+                if self._where is not None and not self._where(self._let(row)):
                     continue
                 item = self._item(row, index)
             except MappingError as fault:
@@ -98,6 +99,7 @@ class Mapper:
             language=language,
             system=str(system) if system else None,
             choices=choices,
+            choice_ids=_choice_ids(fields, len(choices)),
             answer=answer,
             good=_end(fields, "good", choices, answer),
             bad=_end(fields, "bad", choices, _another(answer, len(choices))),
@@ -113,6 +115,13 @@ def _choices(fields: Mapping[str, Any]) -> tuple[str, ...]:
     if not isinstance(values, list | tuple) or not all(isinstance(v, str) for v in values):
         raise MappingError(f"choices: expected a list of texts, found {values!r:.80}")
     return tuple(values)
+
+
+def _choice_ids(fields: Mapping[str, Any], count: int) -> tuple[str, ...]:
+    values = fields.get("choice_ids", ())
+    if not isinstance(values, list | tuple) or len(values) not in {0, count}:
+        raise MappingError(f"choice_ids: expected one for each of {count}, found {values!r:.80}")
+    return tuple(label("choice_ids", value) for value in values)
 
 
 def _index(fields: Mapping[str, Any], name: str, count: int) -> int | None:

@@ -148,6 +148,7 @@ class Renderer:
             target=item.target,
             language=item.language,
             repeat=item.repeat,
+            choice_ids=item.choice_ids,
         )
 
     def _choices(self, item: Item) -> tuple[str, ...]:

@@ -102,6 +102,10 @@ class Source(Definition):
         default=None, description="rows come from the run's config; says what they must hold"
     )
     join: Join | None = None
+    let: dict[Name, str] = Field(
+        default_factory=dict,
+        description="name -> expression over the row, in this order; all that follows sees it",
+    )
     where: str | None = Field(default=None, description="expression; rows that give false are left")
     sample: dict[str, str | dict[str, str]] = Field(description="field -> Jinja expression")
 
@@ -123,8 +127,8 @@ class Source(Definition):
     def _known_fields(cls, value: dict[str, Any]) -> dict[str, Any]:
         nested = {"tags", "target"}
         known = {
-            "id", "prompt", "system", "choices", "answer", "good", "bad", "group", "cluster",
-            "language", *nested,
+            "id", "prompt", "system", "choices", "choice_ids", "answer", "good", "bad", "group",
+            "cluster", "language", *nested,
         }  # fmt: skip
         for name, mapped in value.items():
             if name not in known:

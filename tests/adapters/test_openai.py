@@ -7,6 +7,7 @@ import gc
 import json
 import os
 import random
+import re
 import socket
 import time
 from collections.abc import Sequence
@@ -296,6 +297,7 @@ def test_a_key_that_no_header_can_carry_is_refused(monkeypatch: pytest.MonkeyPat
         ({"scores": {"toxicity": "hate"}}, "'scores' has no effect with `api: chat`"),
         ({"api": "moderations", "system": "x"}, "'system' has no effect"),
         ({"api": "responses", "send_seed": True}, "'send_seed' has no effect"),
+        ({"start": "<s>"}, "'start' has no effect without `loglikelihood: auto`"),
         ({"concurency": 3}, "did you mean 'concurrency'"),
     ],
 )
@@ -733,6 +735,25 @@ def test_a_first_token_has_no_probability() -> None:
     request = Request("loglikelihood", continuation="three four")
     answer = one(echoed, request, **AUTO)
     assert answer.reason.startswith("there is no context before the continuation")
+
+
+def test_a_text_with_nothing_before_it_begins_with_a_start_token() -> None:
+    """The server's own, or the one that the configuration names."""
+    request = Request("loglikelihood", messages=(Message("user", ""),), continuation="three four")
+    assert one(lambda asked: echoed(asked, start="<s>"), request, **AUTO).loglikelihood == -1.0
+
+    def says(asked: Asked) -> Any:
+        spelled = re.findall(r"<s>|\s*[^\s<]+", asked.prompt)
+        return echoed(asked, tokens=spelled)
+
+    with serving(says) as server:
+        adapter = make(server.url, **AUTO, start="<s>")
+        (answer, after) = ask(adapter, request, LIKELY)
+        prompts = [asked.prompt for asked in server.asked[1:]]
+    assert answer.token_logprobs == after.token_logprobs == (-0.5, -0.5)
+    assert sorted(prompts) == ["<s>three four", "One two three four"]
+    assert adapter.identity.extra["start"] == "<s>"
+    assert "start" not in make("http://127.0.0.1:1/v1", **AUTO).identity.extra
 
 
 def test_a_filtered_or_failed_echo_is_errored() -> None:

@@ -7,6 +7,7 @@ import csv
 import gzip
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -143,6 +144,46 @@ def test_log_likelihoods_one_record_a_choice(write: Any) -> None:
     assert found == [Response(loglikelihood=-float(i)) for i in range(3)]
 
 
+def test_scores_by_which_a_recording_ranks_choices(write: Any) -> None:
+    adapter = load(write([{"sample": "a", "choice_scores": [0.25, -7, 1e3]}]))
+    assert adapter.capabilities.kinds == {"loglikelihood"}
+    found = answer(adapter, *(request("loglikelihood", "a", ordinal=i) for i in range(4)))
+    assert found[:3] == [Response(choice_score=value) for value in (0.25, -7.0, 1000.0)]
+    assert "the record has 3 scores" in reason(found[3])
+    one_each = [{"sample": "a", "ordinal": i, "choice_score": i} for i in range(2)]
+    found = answer(
+        load(write(one_each)), *(request("loglikelihood", "a", ordinal=i) for i in range(2))
+    )
+    assert found == [Response(choice_score=0.0), Response(choice_score=1.0)]
+
+
+def of_choice(choice: str, **place: Any) -> Request:
+    return Request("loglikelihood", choice=choice, slot=slot("a", **place))
+
+
+def test_a_choice_is_found_by_its_own_id(write: Any) -> None:
+    adapter = load(
+        write(
+            [
+                {"choice": "x1", "choice_score": 0.5},
+                {"choice": "x2", "loglikelihood": -2},
+                {"choice": "x3", "epoch": 1, "choice_score": 0.75},
+                {"choice": 4, "task": "u", "choice_score": 4},
+            ]
+        )
+    )
+    found = answer(adapter, of_choice("x1"), of_choice("x2", ordinal=1), of_choice("4", task="u"))
+    assert found == [
+        Response(choice_score=0.5),
+        Response(loglikelihood=-2.0),
+        Response(choice_score=4.0),
+    ]
+    assert answer(adapter, of_choice("x3", epoch=1)) == [Response(choice_score=0.75)]
+    for request_ in (of_choice("x3"), of_choice("x1", epoch=1), of_choice("4"), of_choice("a")):
+        assert "no recorded output" in reason(answer(adapter, request_)[0])
+    assert adapter.not_planned([("t", "a")]) == []
+
+
 def test_scores_of_a_classifier(write: Any) -> None:
     scores = {"toxicity": 0.25, "insult": 1}
     adapter = load(write([{"sample": "a", "scores": scores}]))
@@ -263,6 +304,91 @@ def test_parquet_with_lists_and_json_text(tmp_path: Path) -> None:
 )
 def test_ids_are_text(write: Any, given: Any, read: str) -> None:
     assert generated(load(write([{"sample": given, "response": "x"}])), read) == Response("x")
+
+
+def test_a_field_may_be_an_expression_over_the_row(write: Any) -> None:
+    """As a file of another tool has it: two columns of text, and no id."""
+    text = "sent_more,more_score,less_score\na,-58.06,-59.5\nb,-43.6,-42.4\n"
+    adapter = load(
+        write(text, "scores.csv"),
+        columns={
+            "sample": "{{ row_index }}",
+            "loglikelihoods": "{{ [more_score | float, less_score | float] }}",
+        },
+    )
+    found = answer(adapter, *(request("loglikelihood", "1", ordinal=i) for i in range(2)))
+    assert found == [Response(loglikelihood=-43.6), Response(loglikelihood=-42.4)]
+    names = write([{"row": "mine", "the id": "a", "response": "x"}])
+    whole = {"sample": "{{ row['the id'] }}"}
+    assert generated(load(names, columns=whole), "a") == Response("x")
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("{{ missing }}", "the expression for 'sample': 'missing' is undefined"),
+        ("{{ [id] | map('upper') }}", "the expression for 'sample' gives no data"),
+        ("{{ id | int / 0 }}", "the expression for 'sample': division by zero"),
+    ],
+)
+def test_an_expression_that_gives_nothing_names_its_line(
+    write: Any, expression: str, expected: str
+) -> None:
+    with pytest.raises(DataError, match=re.escape(f"out.jsonl:1: {expected}")):
+        load(write([{"id": "1", "response": "x"}]), columns={"sample": expression})
+
+
+def test_an_expression_that_cannot_be_parsed_is_a_fault_of_the_configuration() -> None:
+    with pytest.raises(ValueError, match="is no Jinja expression"):
+        ReplayOptions(path="x", columns={"sample": "{{ 1 + }}"})
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        [{"sample": "a", "response": "x"}, {"sample": "b", "response": "y"}],
+        {"licence": "none", "one": [{"sample": "a", "response": "x"}],
+         "two": [{"sample": "b", "response": "y"}]},
+    ],
+    ids=["a list", "lists by name"],
+)  # fmt: skip
+def test_one_json_value(write: Any, content: Any) -> None:
+    adapter = load(write(json.dumps(content), "out.json.gz"))
+    assert generated(adapter, "a") == Response("x")
+    assert generated(adapter, "b") == Response("y")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("{}", "out.json: expected a list of objects, or lists by name; found {}"),
+        ('{"a": [1]}', "out.json: row 1: expected an object, found 1"),
+        ("[NaN]", "out.json: not valid JSON: NaN is no JSON number"),
+        ('[{"sample": "a", "response": "x"}, {"sample": "a", "response": "y"}]',
+         "out.json: row 2: a record for a (generate) that differs from row 1's"),
+    ],
+)  # fmt: skip
+def test_a_fault_in_one_json_value(write: Any, text: str, expected: str) -> None:
+    with pytest.raises(DataError, match=re.escape(expected)):
+        load(write(text, "out.json"))
+
+
+@pytest.mark.parametrize(
+    ("record", "expected"),
+    [
+        ({"choice": "x", "choice_scores": [1]}, "'choice' is of one choice: record 'choice_score'"),
+        ({"sample": "a", "choice_score": 1}, "choice_score needs 'ordinal', the choice that it is"),
+        ({"sample": "a", "choice_scores": []}, "'choice_scores' must be a list, found []"),
+        ({"sample": "a", "choice_scores": [True]}, "'choice_score' must be a number, found True"),
+        ({"choice": "x", "loglikelihood": 0.5}, "a log-likelihood is at most 0, found 0.5"),
+        ({"choice": [], "choice_score": 1}, "'choice' must be the choice's id, found []"),
+    ],
+)
+def test_what_is_wrong_with_a_score_of_a_choice(
+    write: Any, record: dict[str, Any], expected: str
+) -> None:
+    with pytest.raises(DataError, match=re.escape(f"out.jsonl:1: {expected}")):
+        load(write([record]))
 
 
 def test_columns_are_renamed(write: Any) -> None:

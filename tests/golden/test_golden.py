@@ -100,6 +100,16 @@ WEIGHED = Attempt(
     per_choice=True,
 )
 NUMBERS = replace(SAMPLE, choices=("-100", "-50", "0", "100"))
+#: Items of another form, by scorer.
+FORMS = {
+    "coreference": replace(SAMPLE, target={"occupation": 1, "statistic": 0.25}),
+    "crows_pairs": replace(SAMPLE, choices=("more", "less")),
+    "stereoset": replace(
+        SAMPLE,
+        choices=("a", "b", "c"),
+        target={"labels": ["unrelated", "stereotype", "anti-stereotype"]},
+    ),
+}
 
 
 def prompts(name, method):
@@ -140,6 +150,10 @@ def outcomes(name):
             "exposure": [choices], "memorisation": [texts],
             "membership": [WEIGHED], "order": [choices]}  # fmt: skip
     items = {"rating": NUMBERS, "membership": TEXT}
+    items |= FORMS
+    for form in ("crows_pairs", "stereoset"):
+        some = choices.responses[: len(FORMS[form].choices)]
+        both[form] = [Attempt(some, per_choice=True)]
     found = [
         [o.kind.value, {k: repr(round(v, 9)) for k, v in o.scores.items()}, o.answer]
         for attempt in both.get(name, [texts, choices])
@@ -168,7 +182,7 @@ def figures(name):
         answered(f"s{n}", member=n % 2, blind=n % 5, min_k=-(n % 7) + 3 * (n % 2))
         for n in range(40)
     ]
-    tables["attack_success_rate"] = tables["accuracy_drop"]
+    tables["attack_success_rate"] = tables["accuracy_difference"] = tables["accuracy_drop"]
     for variants in ("variant_drop", "worst_case_accuracy", "worst_case_drop"):
         tables[variants] = tables["accuracy_drop"]
     names = (
@@ -179,7 +193,7 @@ def figures(name):
         "agreed", "stance", "similarity", "similarity_japan", "similarity_peru", "axis:a", "kind:w",
     )  # fmt: skip
     tables |= {k: [by_group(n) for n in range(20)] for k, o in OPTIONS.items() if "by" in o}
-    scores = dict.fromkeys(names, 0.0)
+    scores = dict.fromkeys((*names, "stereotype", "meaningful"), 0.0)
     default = [answered(f"s{n}", **{k: float(n % 4 == 0) for k in scores}) for n in range(20)]
     default += [("r", "refused", {}), ("e", "empty", {}), ("x", "errored", {})]
     tables["balanced_accuracy"] = [
@@ -207,7 +221,14 @@ def figures(name):
         for n in range(20)
     ]
     tables["judged_answer_rate"] = [*default, ("u", "unparsed", {})]
-    found = metric.compute(rows(*(attacks(name) or tables.get(name, default))), 0.95)
+    tables["gap_correlation"] = [
+        (f"{n}{v}", "answered", {"occupation": n % 3 * f, "statistic": n / 9}, {"variant": v})
+        for n in range(9)
+        for v, f in (("clean", 0.5), ("attacked", 0.1))
+    ]
+    clusters = {f"{n}{v}": str(n) for n in range(9) for v in ("clean", "attacked")}
+    used = clusters if name == "gap_correlation" else None
+    found = metric.compute(rows(*(attacks(name) or tables.get(name, default)), cluster=used), 0.95)
     ends = [] if found.interval is None else [found.interval.low, found.interval.high]
     numbers = [found.value, *(found.bounds or ()), *ends]
     return digest(

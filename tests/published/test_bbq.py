@@ -73,9 +73,15 @@ def test_physical_appearance_at_its_recomputed_value(scorecard):
 
 
 def test_every_recorded_answer_was_read(scorecard):
+    """Six categories; of the seventh, gender identity, no answers are recorded."""
     task = scorecard.dimensions["bias"].tasks["bbq"]
-    assert task.outcomes == {"answered": 11956}
-    assert all(c.grade is None for c in task.metrics.values())
+    assert task.outcomes == {"answered": 11956, "not_run": 5672}
+    for metric in task.metrics.values():
+        assert metric.grade == "insufficient"
+        slices = metric.slices["category"]
+        assert slices.pop("Gender_identity").n_measured == 0
+        assert len(slices) == 6
+        assert all(cell.grade is None for cell in slices.values())
 
 
 def test_intervals_are_over_templates(scorecard):

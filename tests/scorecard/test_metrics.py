@@ -444,6 +444,14 @@ def test_a_correlation_pairs_within_each_repeat():
 
 
 OPTIONS = {
+    "accuracy_difference": {"tag": "variant", "first": "clean", "second": "attacked"},
+    "gap_correlation": {
+        "score": "occupation",
+        "y": "statistic",
+        "tag": "variant",
+        "first": "clean",
+        "second": "attacked",
+    },
     "bbq_bias": {"condition": "ambiguous"},
     "correlation": {"x": "rating", "y": "human"},
     "excess_auc": {"attack": "min_k"},

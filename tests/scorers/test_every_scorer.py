@@ -17,7 +17,7 @@ from evalharness.scorers.base import first_look
 from tests.scorers.driving import drive, said, sample
 
 SCORERS = sorted(registry.BUILT_IN)
-NEEDS_LIKELIHOODS = {"true_mass", "exposure", "membership", "order"}
+NEEDS_LIKELIHOODS = {"true_mass", "exposure", "membership", "order", "crows_pairs", "stereoset"}
 #: Of those that have no default.
 OPTIONS = {
     "judge": {"rubric": "harm"},
@@ -39,6 +39,14 @@ ITEM = sample(
     },
 )  # fmt: skip
 ONE = sample("a text", target={"member": True, "blind": 0.5})
+#: Items of another form, by scorer.
+FORMS = {
+    "coreference": dataclasses.replace(ITEM, target={"occupation": 1, "statistic": 0.25}),
+    "crows_pairs": sample("more", "less"),
+    "stereoset": sample(
+        "a", "b", "c", target={"labels": ["unrelated", "stereotype", "anti-stereotype"]}
+    ),
+}
 BY_TEXT = dataclasses.replace(ITEM, order=())
 
 #: What scorers that ask get told: as toxic as can be, so that any score would show.
@@ -56,9 +64,8 @@ SILENCE = {
 
 
 def score(name: str, attempt: Attempt, item=ITEM) -> Sequence[Outcome]:
-    _, found = drive(
-        registry.create(name, OPTIONS.get(name, {}), "here"), item, attempt, [ANSWER] * 9
-    )
+    scorer = registry.create(name, OPTIONS.get(name, {}), "here")
+    _, found = drive(scorer, FORMS.get(name, item), attempt, [ANSWER] * 9)
     return found
 
 
@@ -80,8 +87,9 @@ def test_an_outcome_carries_only_declared_finite_scores(name):
     texts = ["A", "50", "4923", "I'm sorry, but I can't help.", "qzx", "", "A or B", "无法确定"]
     attempts = [said(*texts)]
     if name in NEEDS_LIKELIHOODS:
-        values = (-1.0,) if name == "membership" else (-1.0, -2.0, -3.0)
-        weighed = (Response(loglikelihood=v, token_logprobs=(v,)) for v in values)
+        counts = {"membership": 1, "crows_pairs": 2}
+        values = (-1.0, -2.0, -3.0)[: counts.get(name, 3)]
+        weighed = (Response(loglikelihood=v, token_logprobs=(v,), output_tokens=1) for v in values)
         attempts = [Attempt(tuple(weighed), per_choice=True)]
     for attempt in attempts:
         for found in score(name, attempt, ONE if name == "membership" else ITEM):

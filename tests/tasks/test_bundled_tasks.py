@@ -22,6 +22,10 @@ LEFT_OUT = {
     "bold": 5, "privacy_queries": 280, "privacy_refusal": 1475, "safetybench": 2,
     "safetybench_privacy": 1802,
 }  # fmt: skip
+#: Tasks whose worst model follows the stereotype, which may be right on one item.
+FOLLOWS_STEREOTYPE = {
+    "bbq", "cbbq", "crows_pairs", "quickstart_bias", "stereoset", "winobias", "winogender",
+}  # fmt: skip
 every_task = pytest.mark.parametrize("name", TASKS)
 
 
@@ -80,7 +84,7 @@ def test_the_reference_models_are_told_what_they_must_get(found, name):
     definition = found.task(name, "here").definition
     expect = definition.expect
     assert {"oracle", "worst", "refuse_all"} <= set(expect)
-    assert set(expect) <= {*TEXT_ONLY, *TABLED}
+    assert set(expect) <= {*TEXT_ONLY, *TABLED, "uniform"}
     metrics = {use.key: use.metric for use in metrics_of(definition)}
     for model, values in expect.items():
         assert set(values) <= set(metrics), model
@@ -134,7 +138,7 @@ def test_the_data_renders_by_each_method(found, data_root, name, method):
         assert len(sample.continuations) == (count if method == "loglikelihood" else 0)
         assert sorted(sample.order) == list(range(count if method == "letter" else 0))
         # a biased answer may be the right one
-        if task.definition.scorer.name != "bbq" and name not in BIASED_AND_RIGHT:
+        if name not in FOLLOWS_STEREOTYPE and name not in BIASED_AND_RIGHT:
             assert None not in (sample.good, sample.bad)
             assert sample.good != sample.bad
         assert {*task.definition.slices, *task.definition.strata} <= set(sample.tags)
@@ -188,16 +192,13 @@ def test_an_ambiguous_item_s_answer_is_unknown_and_no_other_s_is(found, data_roo
 
 
 def test_bbq_knows_whom_the_stereotype_is_about(found, data_root):
-    """In 36 of the items about physical appearance both people carry the same tag."""
+    """In 16 of the items about gender both people are of the same."""
     items, unknown = Counter(), Counter()
     for sample in rendered(found.task("bbq", "here"), "text", data_root):
         items[sample.tags["category"]] += 1
         unknown[sample.tags["category"]] += sample.target["stereotyped"] is None
-    assert len(items) == 6
-    assert {category: n for category, n in unknown.items() if n} in ({}, UNCLEAR)
-
-
-UNCLEAR = {"Physical_appearance": 36}
+    assert len(items) == 7
+    assert {category: n for category, n in unknown.items() if n} == {"Gender_identity": 16}
 
 
 def test_truthfulqa_s_right_answer_stands_first_in_the_file_and_not_in_the_prompt(found, data_root):

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalharness.errors import MappingError, TaskError
-from evalharness.records import Message
+from evalharness.records import Decoding, Message, Sample
+from evalharness.tasks.attempts import attempt
 from tests.tasks.making import rendered, row
 
 FIXED = {"order": "fixed: the options are a scale"}
@@ -272,3 +273,39 @@ def test_the_likelihood_of_one_text_has_no_prompt_and_no_space():
     assert sample.continuations == (" A text.",)  # behind the cue
     with pytest.raises(MappingError, match="needs two or more"):
         rendered(rows, "loglikelihood", sample={**alone, "answer": "0"})
+
+
+# -- sentences of their own ------------------------------------------------------------------------
+
+
+def test_a_sentence_of_its_own_has_nothing_before_it():
+    (sample,) = rendered([row(q="")], "loglikelihood", cue={"en": ""})
+    assert [message.content for message in sample.messages] == [""]
+    assert sample.continuations == ("red", "green", "blue")
+    (after,) = rendered([row(q="The sky is")], "loglikelihood", cue={"en": ""})
+    assert after.continuations == (" red", " green", " blue")
+
+
+@pytest.mark.parametrize("method", ["letter", "text", "generate"])
+def test_no_other_method_has_an_empty_prompt(method):
+    with pytest.raises(MappingError, match="prompt: expected a text, found ''"):
+        rendered([row(q="")], method)
+
+
+def test_choices_may_have_ids_which_a_request_names_and_no_protocol_holds():
+    named = row(ids=["x", "y", 3])
+    (sample,) = rendered([named], "loglikelihood", sample={"choice_ids": "ids"})
+    assert sample.choice_ids == ("x", "y", "3")
+    requests = next(attempt(sample, "loglikelihood", Decoding(), 1))
+    assert [request.choice for request in requests] == ["x", "y", "3"]
+    (without,) = rendered([named], "loglikelihood")
+    assert without.choice_ids == ()
+    assert [r.choice for r in next(attempt(without, "loglikelihood", Decoding(), 1))] == [None] * 3
+    assert sample.protocol_bytes() == without.protocol_bytes()
+    assert Sample.from_json(sample.to_json()) == sample
+    assert "x" not in requests[0].content_digest
+
+
+def test_there_is_an_id_for_each_choice():
+    with pytest.raises(MappingError, match="choice_ids: expected one for each of 3, found"):
+        rendered([row(ids=["x"])], "loglikelihood", sample={"choice_ids": "ids"})

@@ -11,7 +11,7 @@ import huggingface_hub
 import pytest
 from pydantic import ValidationError
 
-from evalharness.errors import DataError, MappingError
+from evalharness.errors import DataError, MappingError, TaskError
 from evalharness.tasks.data import open_data
 from evalharness.tasks.files import read_rows
 from evalharness.tasks.render import Renderer
@@ -183,6 +183,12 @@ def test_a_file_of_the_web_is_fetched_when_its_rows_are_asked_for(tmp_path, monk
         list(dataset.rows())
 
 
+def test_a_known_ending_may_have_another_behind_it(tmp_path):
+    (tmp_path / "rows.txt.dev").write_text("ab\n\ncd\n")
+    found = list(read_rows(tmp_path / "rows.txt.dev"))
+    assert found == [{"line": 1, "text": "ab"}, {"line": 3, "text": "cd"}]
+
+
 def test_without_network_a_file_of_the_web_says_what_to_do(monkeypatch):
     def download(_self, _url):
         raise ConnectionError("no route\nand more")
@@ -253,3 +259,46 @@ def test_a_join_names_a_file_of_the_same_kind(join, expected):
                 "sample": SAMPLE,
             }
         )
+
+
+# --- names for parts of a mapping -----------------------------------------------------------------
+
+
+def let_rendered(rows, let, sample, **source):
+    data = {"supplied": "rows", "let": let, "sample": {**SAMPLE, **sample}, **source}
+    made = task(data=data)
+    return list(
+        Renderer(made, open_data(made, data_root=None, supplied=rows), "letter", 1).samples()
+    )
+
+
+def test_what_let_names_is_seen_by_all_that_follows():
+    let = {"kinds": "opts | map('length') | list", "longest": "kinds | max"}
+    (_, two) = let_rendered(
+        [row(1, opts=["a", "b"]), row(2, opts=["long", "ab"]), row(3)],
+        let,
+        {"target": {"longest": "longest", "twice": "longest * 2"}, "tags": {"n": "kinds[1]"}},
+        where="longest < 5",
+    )
+    assert two.target == {"longest": 4, "twice": 8}
+    assert two.tags == {"n": "2"}
+
+
+@pytest.mark.parametrize(
+    ("let", "sample", "expected"),
+    [
+        ({"q": "'mine'"}, {}, "row 1: let: 'q' is a field of the row; take another name"),
+        ({"x": "nothing"}, {"id": "x"}, "row 1: let: x: 'nothing' finds nothing"),
+        ({"x": "opts[9]"}, {"id": "x ~ 'a'"}, "row 1: let: x: 'opts[9]' finds nothing"),
+        ({"x": "1"}, {"id": "y ~ x"}, "row 1: id: 'y ~ x': 'y' is undefined"),
+    ],
+)
+def test_a_fault_in_let_is_named(let, sample, expected):
+    with pytest.raises(MappingError) as caught:
+        let_rendered([row()], let, sample)
+    assert str(caught.value).startswith(f"task small: {expected}")
+
+
+def test_let_that_cannot_be_parsed_is_a_fault_of_the_task():
+    with pytest.raises(TaskError, match="let: x: not a Jinja expression"):
+        let_rendered([row()], {"x": "1 +"}, {"id": "x"})

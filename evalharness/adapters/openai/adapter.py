@@ -204,6 +204,8 @@ class OpenAIAdapter:
         elif self._logprobs_missing is not None:
             return self._logprobs_missing
         context = self._bodies.context(request)
+        if not context.strip():
+            context += self._options.start
         prompt = context + (request.continuation or "")
         # white space at the end belongs to the continuation's first token, as in lm-eval
         border = len(context.rstrip())

@@ -27,7 +27,10 @@ def continuation_logprobs(
         return "a token straddles the border between context and continuation"
     found = [values[index] for index in inside]
     if inside[0] == 0 and found[0] is None:
-        return "there is no context before the continuation, and its first token has no probability"
+        return (
+            "there is no context before the continuation, and its first token has no probability; "
+            "set 'start' to the model's beginning-of-sequence token"
+        )
     if not all(_is_logprob(value) for value in found):
         return "the server returned a log-probability that is none"
     return tuple(float(value) for value in found)

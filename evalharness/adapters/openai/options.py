@@ -87,6 +87,11 @@ class OpenAIOptions(EndpointOptions):
         description="auto: log-likelihoods by `echo` and `logprobs` (completions only), after a "
         "probe has shown that the server gives them",
     )
+    start: str = Field(
+        default="",
+        description="with loglikelihood: the beginning-of-sequence token, as text, for texts with "
+        "nothing before them; for servers that put none there; part of the identity",
+    )
     scores: dict[str, str] = Field(
         default={},
         description="moderations: further names for categories, `toxicity: harassment`; part of "
@@ -123,6 +128,8 @@ class OpenAIOptions(EndpointOptions):
                 "loglikelihood: auto needs `api: completions`; the others cannot give the "
                 "log-probabilities of a text that was sent"
             )
+        if self.start and self.loglikelihood == "off":
+            raise ValueError("'start' has no effect without `loglikelihood: auto`; leave it out")
         given = self.model_fields_set
         idle = {
             "responses": {"max_tokens_field", "send_seed", "scores"},
@@ -203,6 +210,8 @@ def identity_of(options: OpenAIOptions) -> ModelIdentity:
         extra["headers"] = digest(dict(options.headers))[:12]
     if not options.send_seed:
         extra["send_seed"] = False
+    if options.start:
+        extra["start"] = options.start
     if options.scores:
         extra["scores"] = dict(options.scores)
     return ModelIdentity(

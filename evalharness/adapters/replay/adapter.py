@@ -1,7 +1,8 @@
 """Outputs recorded elsewhere, played back as if the model were here.
 
-A record says which request it answers, by sample (task, sample, epoch, place within the attempt)
-or by the digest of the request's content. What was not recorded is ``not_run``; nothing is made up.
+A record says which request it answers: by sample (task, sample, epoch, place within the attempt),
+by the id of a choice, or by the digest of the request's content. What was not recorded is
+``not_run``; nothing is made up.
 """
 
 from __future__ import annotations
@@ -11,13 +12,23 @@ import hashlib
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from pydantic import Field, field_validator
 
 from evalharness.adapters.base import Capabilities, ModelIdentity, Options
+from evalharness.adapters.replay.fields import expression_in
 from evalharness.adapters.replay.files import RecordFault, format_of, plain_name, rows_of
-from evalharness.adapters.replay.records import FIELDS, Entry, Key, Reader, Store, key_of
+from evalharness.adapters.replay.records import (
+    BY_CHOICE,
+    FIELDS,
+    OF_A_CHOICE,
+    Entry,
+    Key,
+    Reader,
+    Store,
+    key_of,
+)
 from evalharness.errors import DataError, UnavailableError
 from evalharness.records import Failure, Request, RequestKind, Response
 from evalharness.yamlfile import did_you_mean
@@ -28,15 +39,19 @@ KINDS: dict[Store, RequestKind] = {
     "generate": "generate",
     "loglikelihood": "loglikelihood",
     "loglikelihoods": "loglikelihood",
+    "choice_score": "loglikelihood",
+    "choice_scores": "loglikelihood",
     "classify": "classify",
 }
+
+_WITHOUT_LINES = frozenset({"parquet", "json"})
 
 
 class ReplayOptions(Options):
     """What may stand beside ``adapter: replay``."""
 
-    path: str = Field(min_length=1, description="JSONL, CSV, TSV (also .gz) or parquet")
-    format: Literal["auto", "jsonl", "csv", "tsv", "parquet"] = Field(
+    path: str = Field(min_length=1, description="JSON, JSONL, CSV, TSV (also .gz), parquet")
+    format: Literal["auto", "json", "jsonl", "csv", "tsv", "parquet"] = Field(
         default="auto", description="auto: by the file's suffix"
     )
     key: Literal["sample", "digest"] = Field(
@@ -44,7 +59,8 @@ class ReplayOptions(Options):
     )
     model: str | None = Field(default=None, min_length=1, description="what was recorded")
     columns: dict[str, str] = Field(
-        default_factory=dict, description="field -> the file's name for it, where that differs"
+        default_factory=dict,
+        description="field -> the file's name for it, or an expression over the row in '{{ }}'",
     )
     base_dir: Path | None = Field(
         default=None, exclude=True, description="what a relative path is relative to"
@@ -53,9 +69,10 @@ class ReplayOptions(Options):
     @field_validator("columns")
     @classmethod
     def _known(cls, value: dict[str, str]) -> dict[str, str]:
-        for name in value:
+        for name, theirs in value.items():
             if name not in FIELDS:
                 raise ValueError(f"there is no field '{name}'{did_you_mean(name, FIELDS)}")
+            expression_in(theirs)
         return value
 
 
@@ -77,9 +94,7 @@ class ReplayAdapter:
         self._options = options
         self._path = (options.base_dir or Path.cwd()) / Path(options.path).expanduser()
         self._format = options.format if options.format != "auto" else format_of(self._path)
-        self._reader = Reader(
-            options.columns, by_digest=options.key == "digest", strict=self._format == "jsonl"
-        )
+        self._reader = self._new_reader()
         self._stores: dict[Store, dict[str | None, dict[Key, Any]]] = {}
         digest = self._load()
         extra: dict[str, Any] = {"key": options.key} if options.key != "sample" else {}
@@ -101,7 +116,8 @@ class ReplayAdapter:
 
         Args:
             planned: pairs of task and sample. A record without a task fits any task's sample.
-                Records that are found by digest name no sample, so none of them is extra.
+                Records that are found by digest, or by a choice's id, name no sample, so none of
+                them is extra.
         """
         if self._options.key == "digest":
             return []
@@ -111,6 +127,8 @@ class ReplayAdapter:
         for tables in self._stores.values():
             for task, table in tables.items():
                 for key in table:
+                    if key[-1] == BY_CHOICE:
+                        continue
                     sample = key if isinstance(key, str) else key[0]
                     if (sample in samples) if task is None else ((task, sample) in pairs):
                         continue
@@ -122,8 +140,7 @@ class ReplayAdapter:
     def _answer(self, request: Request) -> Response | Failure:
         kind = request.kind
         if kind == "loglikelihood":
-            value = self._find("loglikelihood", request)
-            return self._choice(request) if value is None else Response(loglikelihood=value)
+            return self._choice(request)
         if kind == "generate" and (value := self._find("generate", request)) is not None:
             if isinstance(value, str):
                 return Response(text=value)
@@ -134,13 +151,21 @@ class ReplayAdapter:
         return self._missing(request)
 
     def _choice(self, request: Request) -> Response | Failure:
-        """One of a record's list of log-likelihoods, which has one a choice."""
-        values = self._find("loglikelihoods", request, ordinal=0)
-        if values is None or request.slot is None:
-            return self._missing(request)
-        if request.slot.ordinal >= len(values):
-            return self._missing(request, f"; the record has {len(values)} log-likelihoods")
-        return Response(loglikelihood=values[request.slot.ordinal])
+        """What is recorded for one choice: alone, or in a list with one a choice."""
+        why = ""
+        for store in OF_A_CHOICE:
+            value = self._find(store, request)
+            if value is None:
+                values = self._find(cast("Store", f"{store}s"), request, ordinal=0)
+                place = request.slot.ordinal if request.slot is not None else 0
+                if values is not None and place < len(values):
+                    value = values[place]
+                elif values is not None:
+                    what = "log-likelihoods" if store == "loglikelihood" else "scores"
+                    why = f"; the record has {len(values)} {what}"
+            if value is not None:
+                return Response(**{store: value})
+        return self._missing(request, why)
 
     def _find(self, store: Store, request: Request, ordinal: int | None = None) -> Any:
         tables = self._stores.get(store)
@@ -151,11 +176,14 @@ class ReplayAdapter:
         slot = request.slot
         if slot is None:
             return None
-        key = key_of(slot.sample, slot.epoch, slot.ordinal if ordinal is None else ordinal)
+        keys = [key_of(slot.sample, slot.epoch, slot.ordinal if ordinal is None else ordinal)]
+        if request.choice is not None:
+            keys.append(key_of(request.choice, slot.epoch, BY_CHOICE))
         for task in (slot.task, None):
-            value = tables[task].get(key) if task in tables else None
-            if value is not None:
-                return value
+            for key in keys:
+                value = tables[task].get(key) if task in tables else None
+                if value is not None:
+                    return value
         return None
 
     def _missing(self, request: Request, why: str = "") -> Failure:
@@ -174,6 +202,13 @@ class ReplayAdapter:
 
     # -- loading ---------------------------------------------------------------------------------
 
+    def _new_reader(self) -> Reader:
+        return Reader(
+            self._options.columns,
+            by_digest=self._options.key == "digest",
+            strict=self._format in {"json", "jsonl"},
+        )
+
     def _load(self) -> str:
         """Fill the stores; returns the file's digest, taken from the very bytes that were read."""
         hasher = hashlib.sha256()
@@ -187,10 +222,9 @@ class ReplayAdapter:
                 raise self._conflict(place, entry)
         if not count:
             raise DataError(f"{self._path}: there are no records in it")
-        if unseen := sorted(set(self._options.columns) - self._reader.seen):
-            theirs = self._options.columns[unseen[0]]
+        for name, theirs in sorted(self._reader.fields.unseen.items()):
             raise DataError(
-                f"{self._path}: no record has '{theirs}', which 'columns' names for {unseen[0]}"
+                f"{self._path}: no record has '{theirs}', which 'columns' names for {name}"
             )
         return hasher.hexdigest()
 
@@ -214,16 +248,18 @@ class ReplayAdapter:
     def _conflict(self, place: int, entry: Entry) -> DataError:
         store, task, key, _ = entry
         # lines are not kept for every record: the first one is looked up again when it matters
+        self._reader = self._new_reader()
         first = next(line for line, other in self._entries() if other[:3] == entry[:3])
         sample = key if isinstance(key, str) else key[0]
         name = sample if task is None else f"{task}/{sample}"
-        unit = "row" if self._format == "parquet" else "line"
+        unit = "row" if self._format in _WITHOUT_LINES else "line"
         return DataError(
             f"{self._at(place)}: a record for {name} ({store}) that differs from {unit} {first}'s; "
             "keep one of them, or tell them apart by task, epoch, generation or ordinal"
         )
 
     def _at(self, place: int) -> str:
-        return (
-            f"{self._path}: row {place}" if self._format == "parquet" else f"{self._path}:{place}"
-        )
+        if not place:
+            return str(self._path)
+        row = f": row {place}" if self._format in _WITHOUT_LINES else f":{place}"
+        return f"{self._path}{row}"

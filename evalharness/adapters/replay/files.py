@@ -1,4 +1,4 @@
-"""The files that recordings come in: JSONL, CSV, TSV, parquet to rows, as they are read."""
+"""The files that recordings come in: JSON, JSONL, CSV, TSV, parquet to rows, as they are read."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from evalharness.errors import ConfigError
 
 __all__ = ["Format", "RecordFault", "Row", "decode", "format_of", "plain_name", "rows_of", "shown"]
 
-Format: TypeAlias = Literal["jsonl", "csv", "tsv", "parquet"]
+Format: TypeAlias = Literal["json", "jsonl", "csv", "tsv", "parquet"]
 Row: TypeAlias = Mapping[str, Any]
 
 SUFFIXES: dict[str, Format] = {
-    ".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".tsv": "tsv", ".parquet": "parquet",
+    ".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".tsv": "tsv",
+    ".parquet": "parquet",
 }  # fmt: skip
 #: Bytes of one line of JSON, characters of one cell: beyond this a file is broken or hostile.
 LONGEST = 1 << 26
@@ -53,7 +54,7 @@ def format_of(path: Path) -> Format:
     if found is None:
         raise ConfigError(
             f"replay: the format of {path.name} cannot be told from its suffix; set 'format' to "
-            "jsonl, csv, tsv or parquet"
+            "json, jsonl, csv, tsv or parquet"
         )
     return found
 
@@ -79,7 +80,8 @@ def rows_of(
         stream = io.BufferedReader(_Hashing(raw, hasher), 1 << 20)
         plain = gzip.GzipFile(fileobj=stream) if _is_compressed(path) else stream
         content = cast("BinaryIO", plain)
-        yield from _json_lines(content) if format == "jsonl" else _table(content, format)
+        readers = {"json": _json_whole, "jsonl": _json_lines}
+        yield from readers[format](content) if format in readers else _table(content, format)
         while stream.read(1 << 20):  # what a reader left unread is part of the file all the same
             pass
 
@@ -132,6 +134,28 @@ def _json_lines(content: BinaryIO) -> Iterator[tuple[int, Row]]:
             continue
         if not isinstance(row, dict):
             raise RecordFault(f"expected an object a line, found {shown(row)}", number)
+        yield number, row
+
+
+def _json_whole(content: BinaryIO) -> Iterator[tuple[int, Row]]:
+    """Rows of one JSON value: a list of objects, or an object whose members hold such lists.
+
+    Members that are no list (a name, a licence) are passed over; lists stand in the file's order.
+    """
+    data = content.read(LONGEST + 1)
+    if len(data) > LONGEST:
+        raise RecordFault(f"the file is larger than {LONGEST >> 20} MiB; use jsonl or parquet")
+    try:
+        value = decode(data.decode("utf-8-sig"))
+    except UnicodeDecodeError as fault:
+        raise RecordFault(f"not UTF-8 text (byte {fault.start})") from None
+    members = value.values() if isinstance(value, dict) else [value]
+    lists = [member for member in members if isinstance(member, list)]
+    if not lists:
+        raise RecordFault(f"expected a list of objects, or lists by name; found {shown(value)}")
+    for number, row in enumerate((row for one in lists for row in one), start=1):
+        if not isinstance(row, dict):
+            raise RecordFault(f"expected an object, found {shown(row)}", number)
         yield number, row
 
 

@@ -9,45 +9,52 @@ from array import array
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal, TypeAlias, cast, get_args
 
+from evalharness.adapters.replay.fields import Fields
 from evalharness.adapters.replay.files import RecordFault, Row, decode, shown
 from evalharness.records import FinishReason
 
-__all__ = ["FIELDS", "Entry", "Key", "Reader", "Store", "key_of"]
+__all__ = ["BY_CHOICE", "FIELDS", "Entry", "Key", "Reader", "Store", "key_of"]
 
 #: The sample's id alone for its first answer in its first epoch: most keys, in half the memory.
+#: What is recorded for a choice by its own id has that id, and `BY_CHOICE` for its ordinal.
 Key: TypeAlias = "str | tuple[str, int, int]"
-Store: TypeAlias = Literal["generate", "loglikelihood", "loglikelihoods", "classify"]
+Store: TypeAlias = Literal[
+    "generate", "loglikelihood", "loglikelihoods", "choice_score", "choice_scores", "classify"
+]
 Entry: TypeAlias = tuple[Store, str | None, Key, Any]
 
+BY_CHOICE = -1
+
 FIELDS = (
-    "task", "sample", "epoch", "generation", "ordinal", "digest", "response", "finish_reason",
-    "verdict", "loglikelihood", "loglikelihoods", "scores",
+    "task", "sample", "choice", "epoch", "generation", "ordinal", "digest", "response",
+    "finish_reason", "verdict", "loglikelihood", "loglikelihoods", "choice_score", "choice_scores",
+    "scores",
 )  # fmt: skip
-OUTPUTS = ("response", "verdict", "loglikelihood", "loglikelihoods", "scores")
+OUTPUTS = (
+    "response", "verdict", "loglikelihood", "loglikelihoods", "choice_score", "choice_scores",
+    "scores",
+)  # fmt: skip
+#: Of one choice; the plural of each is a list, one a choice.
+OF_A_CHOICE: tuple[Store, ...] = ("loglikelihood", "choice_score")
 
 
 class Reader:
     """From a row's fields to what it records.
 
     Args:
-        columns: field -> its name in the file, where that differs.
+        columns: field -> its name in the file, or an expression, where that differs.
         by_digest: a request is found by its content's digest, not by its sample.
         strict: values have their own types already (JSON); else a cell's text is read, and an
             empty one is no value.
     """
 
     def __init__(self, columns: Mapping[str, str], *, by_digest: bool, strict: bool) -> None:
-        self._names = {name: columns.get(name, name) for name in FIELDS}
+        self.fields = Fields(FIELDS, columns)
         self._by_digest = by_digest
         self._strict = strict
-        self.seen: set[str] = set()
-        self._unseen = dict(columns)
 
     def entries(self, row: Row) -> Iterator[Entry]:
-        for name in [name for name, theirs in self._unseen.items() if theirs in row]:
-            self.seen.add(name)
-            del self._unseen[name]
-        values = {name: row[theirs] for name, theirs in self._names.items() if theirs in row}
+        values = self.fields.of(row)
         if not self._strict:
             values = {name: None if value == "" else value for name, value in values.items()}
         given = {name for name in OUTPUTS if values.get(name) is not None}
@@ -62,15 +69,22 @@ class Reader:
         key = key_of(sample, epoch, ordinal)
         if given & {"response", "verdict"}:
             yield "generate", task, key, self._answer(values)
-        if "loglikelihood" in given:
-            if not self._by_digest and values.get("ordinal") is None:
-                raise RecordFault("loglikelihood needs 'ordinal', the choice that it is of")
-            yield "loglikelihood", task, key, self._logarithm(values["loglikelihood"])
-        if "loglikelihoods" in given:
-            if self._by_digest:
-                raise RecordFault("a digest is of one choice: record 'loglikelihood', not a list")
-            numbers = array("d", map(self._logarithm, self._list(values["loglikelihoods"])))
-            yield "loglikelihoods", task, key_of(sample, epoch, 0), numbers
+        for store in OF_A_CHOICE:
+            read = self._logarithm if store == "loglikelihood" else self._score
+            if store in given:
+                placed = ordinal == BY_CHOICE or values.get("ordinal") is not None
+                if not self._by_digest and not placed:
+                    raise RecordFault(
+                        f"{store} needs 'ordinal', the choice that it is of (or its id: 'choice')"
+                    )
+                yield store, task, key, read(values[store])
+            listed = cast("Store", f"{store}s")
+            if listed in given:
+                if self._by_digest or ordinal == BY_CHOICE:
+                    what = "a digest" if self._by_digest else "'choice'"
+                    raise RecordFault(f"{what} is of one choice: record '{store}', not a list")
+                numbers = array("d", map(read, self._list(values[listed], listed)))
+                yield listed, task, key_of(sample, epoch, 0), numbers
         if "scores" in given:
             yield "classify", task, key, self._scores(values["scores"])
 
@@ -84,21 +98,24 @@ class Reader:
         if task is not None and not isinstance(task, str):
             raise RecordFault(f"'task' must be text, found {shown(task)}")
         generation, ordinal = self._count(values, "generation"), values.get("ordinal")
+        if values.get("choice") is not None:
+            choice = self._id(values["choice"], "choice")
+            return task, choice, self._count(values, "epoch"), BY_CHOICE
         return (
             None if task is None else sys.intern(task),
-            self._id(values.get("sample")),
+            self._id(values.get("sample"), "sample"),
             self._count(values, "epoch"),
             generation if ordinal is None else self._count(values, "ordinal"),
         )
 
-    def _id(self, value: Any) -> str:
+    def _id(self, value: Any, name: str) -> str:
         if isinstance(value, str) and value:
             return value
         if isinstance(value, float) and value.is_integer():
             value = int(value)  # a column of numbers with a gap: 1 was stored as 1.0
         if isinstance(value, int) and not isinstance(value, bool):
             return str(value)
-        raise RecordFault(f"'sample' must be the sample's id, found {shown(value)}")
+        raise RecordFault(f"'{name}' must be the {name}'s id, found {shown(value)}")
 
     def _count(self, values: Row, name: str) -> int:
         value = values.get(name)
@@ -130,10 +147,13 @@ class Reader:
             )
         return number
 
-    def _list(self, value: Any) -> list[Any]:
+    def _score(self, value: Any) -> float:
+        return self._number(value, "choice_score")
+
+    def _list(self, value: Any, name: str) -> list[Any]:
         value = self._structure(value)
         if not isinstance(value, list) or not value:
-            raise RecordFault(f"'loglikelihoods' must be a list, found {shown(value)}")
+            raise RecordFault(f"'{name}' must be a list, found {shown(value)}")
         return value
 
     def _scores(self, value: Any) -> tuple[tuple[str, ...], array[float]]:

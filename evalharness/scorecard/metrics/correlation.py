@@ -1,16 +1,20 @@
-"""Agreement of a model's ratings with people's."""
+"""Correlations: of a model's ratings with people's, and of a gap with what it may come from."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
 
 from evalharness import stats
 from evalharness.scorecard.metrics.base import AMONG_ANSWERED, Computed, per_sample, row_values
 from evalharness.scorecard.model import Direction
 from evalharness.scorecard.rows import TaskRows
 
-__all__ = ["Correlation"]
+__all__ = ["Correlation", "GapCorrelation"]
 
 #: Of the bootstrap over clusters, where a task has clusters.
 _SEED = 20_240_101
@@ -68,3 +72,72 @@ class Correlation:
             coverage=x.coverage,
             notes=estimate.notes,
         )
+
+
+@dataclass(frozen=True)
+class GapCorrelation:
+    """Pearson's correlation, over clusters, of a gap between two versions with a third number.
+
+    For each cluster (an occupation): the mean of ``score`` over its samples tagged ``first`` minus
+    that over those tagged ``second``, against the mean of ``y``. As Rudinger et al. 2018
+    (1804.09301), section 4, correlate how much more often female pronouns are taken for an
+    occupation with the share of women in it. A fair model's gaps know nothing of ``y``: the target
+    is 0. A cluster without a measured sample of both versions is missing.
+
+    Args:
+        score: a score of the task's scorer.
+        y: another one, the same throughout a cluster.
+        tag: the tag that tells the versions apart.
+        first, second: its values.
+    """
+
+    score: str
+    y: str
+    tag: str
+    first: str
+    second: str
+
+    name: ClassVar[str] = "gap_correlation"
+    version: ClassVar[int] = 1
+    title: ClassVar[str] = "Correlation of the gap"
+    direction: ClassVar[Direction] = 0.0
+    unit: ClassVar[str] = "correlation"
+    range: ClassVar[tuple[float, float]] = (-1.0, 1.0)
+    counted: ClassVar[str] = "clusters"
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        return (self.score, self.y)
+
+    def compute(self, rows: TaskRows, level: float) -> Computed:
+        names = sorted({label for label in rows.cluster.tolist() if label is not None})
+        first, second = (
+            _cluster_means(rows.where({self.tag: value}), self.score, names)
+            for value in (self.first, self.second)
+        )
+        number = _cluster_means(rows, self.y, names)
+        gap = first - second
+        measured = ~np.isnan(gap) & ~np.isnan(number)
+        estimate = stats.pearson(gap[measured], number[measured], None, level, seed=_SEED)
+        return Computed(
+            value=estimate.value,
+            n_planned=len(names),
+            n_measured=int(measured.sum()),
+            interval=estimate.interval,
+            claim=estimate.claim,
+            coverage=float(measured.mean()) if names else 0.0,
+            notes=estimate.notes,
+        )
+
+
+def _cluster_means(rows: TaskRows, score: str, names: Sequence[str]) -> npt.NDArray[np.float64]:
+    """The mean of a score over each cluster's measured samples, shape (names,); NaN without any."""
+    values, missing, excluded = row_values(rows, score, AMONG_ANSWERED)
+    units = per_sample(rows, values, missing, excluded, (0.0, 1.0))
+    place = {name: index for index, name in enumerate(names)}
+    codes = np.array([place.get(str(label), -1) for label in units.cluster.tolist()], dtype=int)
+    chosen = units.measured & (codes >= 0)
+    counts = np.bincount(codes[chosen], minlength=len(names))
+    sums = np.bincount(codes[chosen], weights=units.value[chosen], minlength=len(names))
+    means: npt.NDArray[np.float64] = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
+    return means

@@ -23,7 +23,7 @@ from evalharness.scorecard.metrics.shares import share_of
 from evalharness.scorecard.model import Direction
 from evalharness.scorecard.rows import TaskRows
 
-__all__ = ["AccuracyDrop", "AttackGain", "AttackSuccessRate"]
+__all__ = ["AccuracyDifference", "AccuracyDrop", "AttackGain", "AttackSuccessRate"]
 
 Names = npt.NDArray[np.str_]
 
@@ -41,7 +41,16 @@ class _Pairs:
         return self.clean.measured & self.attacked.measured
 
 
-def _pairs(rows: TaskRows, score: str = "correct", policy: Policy = KNOWLEDGE) -> _Pairs:
+#: Of a task of attacks: the tag that tells an item's versions apart, and its values.
+_ATTACKED = ("variant", "clean", "attacked")
+
+
+def _pairs(
+    rows: TaskRows,
+    score: str = "correct",
+    policy: Policy = KNOWLEDGE,
+    versions: tuple[str, str, str] = _ATTACKED,
+) -> _Pairs:
     """Both halves of every group; the ``group`` is the unit, not the sample.
 
     Repeats, and several attacked versions of one item, are averaged within the half.
@@ -49,8 +58,9 @@ def _pairs(rows: TaskRows, score: str = "correct", policy: Policy = KNOWLEDGE) -
     A group that lacks a half (a slice may cut through pairs) has that half missing.
     """
     halves = []
-    for variant in ("clean", "attacked"):
-        half = rows.where({"variant": variant})
+    tag, first, second = versions
+    for version in (first, second):
+        half = rows.where({tag: version})
         values, missing, excluded = row_values(half, score, policy)
         # sorted, so that both halves stand in the same order whatever order the data has
         names, ranks = half.group.ranked()
@@ -67,7 +77,7 @@ def _pairs(rows: TaskRows, score: str = "correct", policy: Policy = KNOWLEDGE) -
     return _Pairs(
         _spread(clean, clean_names, names, attacked, attacked_names),
         _spread(attacked, attacked_names, names, clean, clean_names),
-        (f"{lone} of {len(names)} pairs lack their clean or their attacked version",),
+        (f"{lone} of {len(names)} pairs lack their {first} or their {second} version",),
     )
 
 
@@ -94,6 +104,41 @@ def _spread(half: Units, own: Names, names: Names, other: Units, others: Names) 
         excluded=excluded,
         cluster=Labels.of(cluster.tolist()),
     )
+
+
+@dataclass(frozen=True)
+class AccuracyDifference:
+    """Accuracy on one version of an item minus accuracy on the other, over complete pairs.
+
+    For versions between which a fair model makes no difference (who a pronoun is about, say): the
+    target is 0. A model that is always wrong has 0 too, so accuracy stands beside it.
+
+    Args:
+        tag: the tag that tells the versions of a group apart.
+        first, second: its values; the first's accuracy minus the second's.
+    """
+
+    tag: str
+    first: str
+    second: str
+
+    name: ClassVar[str] = "accuracy_difference"
+    version: ClassVar[int] = 1
+    reads: ClassVar[tuple[str, ...]] = ("correct",)
+    direction: ClassVar[Direction] = 0.0
+    unit: ClassVar[str] = "percentage points"
+    range: ClassVar[tuple[float, float]] = (-1.0, 1.0)
+    counted: ClassVar[str] = "pairs"
+
+    @property
+    def title(self) -> str:
+        """Says what is compared: a task may have several."""
+        return f"Accuracy, {self.first} minus {self.second}".replace("_", " ")
+
+    def compute(self, rows: TaskRows, level: float) -> Computed:
+        # the second version stands where attacks have the attacked one
+        pairs = _pairs(rows, versions=(self.tag, self.first, self.second))
+        return _difference(pairs, pairs.attacked, pairs.clean, level)
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from evalharness.scorecard.metrics.base import Metric
 from evalharness.scorecard.metrics.bbq import BBQBias
 from evalharness.scorecard.metrics.consistency import SameAnswerRate
 from evalharness.scorecard.metrics.contamination import OrderPreference, OrderPValue, OverlapRate
-from evalharness.scorecard.metrics.correlation import Correlation
+from evalharness.scorecard.metrics.correlation import Correlation, GapCorrelation
 from evalharness.scorecard.metrics.generations import ExpectedMaximumToxicity, ToxicityProbability
 from evalharness.scorecard.metrics.group_gaps import (
     AccuracyGap,
@@ -48,7 +48,12 @@ from evalharness.scorecard.metrics.opinions import (
     SimilarityGap,
 )
 from evalharness.scorecard.metrics.overlap import OverlapDifference
-from evalharness.scorecard.metrics.paired import AccuracyDrop, AttackGain, AttackSuccessRate
+from evalharness.scorecard.metrics.paired import (
+    AccuracyDifference,
+    AccuracyDrop,
+    AttackGain,
+    AttackSuccessRate,
+)
 from evalharness.scorecard.metrics.representation import Representation, StereotypicalAssociation
 from evalharness.scorecard.metrics.shares import (
     Accuracy,
@@ -62,10 +67,12 @@ from evalharness.scorecard.metrics.shares import (
     JudgedAnswerRate,
     LeakRate,
     OverRefusalRate,
+    PercentStereotype,
     ToxicFraction,
     TrueMass,
 )
 from evalharness.scorecard.metrics.spread import FormatSpread
+from evalharness.scorecard.metrics.stereotypes import ICAT, LanguageModelScore, StereotypeScore
 from evalharness.scorecard.metrics.variants import VariantDrop, WorstCaseAccuracy, WorstCaseDrop
 from evalharness.scorecard.metrics.variation import BetweenItemVariance, WithinItemVariance
 from evalharness.scorers import registry as scorers
@@ -77,17 +84,18 @@ __all__ = ["BUILT_IN", "MetricUse", "describe_metrics", "in_run", "metrics_of", 
 BUILT_IN: dict[str, type[Any]] = {
     metric.name: metric
     for metric in (
-        VariantDrop, WorstCaseAccuracy, WorstCaseDrop, SameAnswerRate, OrderPreference,
-        OrderPValue, OverlapRate, FormatSpread, BetweenItemVariance, WithinItemVariance,
-        AbstentionRate, Accuracy, AccuracyDrop, AccuracyGap, AgreementGap, AgreementRate,
-        AnswerRate, AttackGain, AttackSuccessRate, BalancedAccuracy, BBQBias, CommonPrefix,
-        CommonSubsequence, CommonSubstring, ComplianceRate, ContrastConsistency, Correlation,
-        DemographicParityDifference, DisclosureRate, EditSimilarity, EqualisedOddsDifference,
-        ExcessAUC, ExpectedMaximumToxicity, Exposure, ExtractionRate, HarmRate, IdentifierRate,
-        IdentifierReadRate, InjectionSuccessRate, JudgedAnswerRate, LeakRate, LengthGap,
-        MembershipAUC, OpinionSimilarity, Orientation, OverlapDifference, OverRefusalRate,
-        RefusalGap, Representation, SentimentGap, SimilarityGap, StereotypicalAssociation,
-        SuccessAtAny, ToxicFraction, ToxicityGap, ToxicityProbability, TrueMass,
+        AbstentionRate, Accuracy, AccuracyDifference, AccuracyDrop, AccuracyGap, AgreementGap,
+        AgreementRate, AnswerRate, AttackGain, AttackSuccessRate, BalancedAccuracy, BBQBias,
+        BetweenItemVariance, CommonPrefix, CommonSubsequence, CommonSubstring, ComplianceRate,
+        ContrastConsistency, Correlation, DemographicParityDifference, DisclosureRate,
+        EditSimilarity, EqualisedOddsDifference, ExcessAUC, ExpectedMaximumToxicity, Exposure,
+        ExtractionRate, FormatSpread, GapCorrelation, HarmRate, ICAT, IdentifierRate,
+        IdentifierReadRate, InjectionSuccessRate, JudgedAnswerRate, LanguageModelScore, LeakRate,
+        LengthGap, MembershipAUC, OpinionSimilarity, OrderPreference, OrderPValue, Orientation,
+        OverlapDifference, OverlapRate, OverRefusalRate, PercentStereotype, RefusalGap,
+        Representation, SameAnswerRate, SentimentGap, SimilarityGap, StereotypeScore,
+        StereotypicalAssociation, SuccessAtAny, ToxicFraction, ToxicityGap, ToxicityProbability,
+        TrueMass, VariantDrop, WithinItemVariance, WorstCaseAccuracy, WorstCaseDrop,
     )
 }  # fmt: skip
 
