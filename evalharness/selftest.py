@@ -102,11 +102,13 @@ def run_selftest(
     seed: int = 7,
     library: Library | None = None,
     data_root: Path | None = None,
+    supplied: Mapping[str, Path] | None = None,
 ) -> SelfTest:
     """Run every reference model over the tasks and compare.
 
     Args:
         names: tasks; default: all whose data is here (embedded, supplied or in the data root).
+        supplied: task -> a file of rows in its format, used in place of its own data.
 
     Raises:
         ConfigError: there is no such task.
@@ -116,7 +118,8 @@ def run_selftest(
     result = SelfTest()
     tasks = []
     for task in wanted:
-        if (reason := _without_data(task, data_root)) is not None:
+        here = supplied is not None and task.name in supplied
+        if not here and (reason := _without_data(task, data_root)) is not None:
             result.not_tested[task.name] = reason
         else:
             tasks.append(task)
@@ -125,7 +128,8 @@ def run_selftest(
             return result
         raise ConfigError("selftest: no task has its data here")
     result.n_tasks = len(tasks)
-    loaded = _config(tasks, limit, seed, data_root)
+    rows = {task.name: found for task in tasks if (found := task.example_rows) is not None}
+    loaded = _config(tasks, limit, seed, data_root, {**rows, **(supplied or {})})
     for answers, models in (
         ("text", (*TEXT_ONLY, "oracle", "worst", "planted", "failing")),
         ("loglikelihood", _LOGLIKELIHOOD),
@@ -197,11 +201,17 @@ def _one_model(planned: _Planned, options: ReferenceOptions) -> Iterable[SelfTes
     ]
 
 
-def _config(tasks: Sequence[Task], limit: int, seed: int, data_root: Path | None) -> Loaded:
+def _config(
+    tasks: Sequence[Task],
+    limit: int,
+    seed: int,
+    data_root: Path | None,
+    supplied: Mapping[str, Path],
+) -> Loaded:
     entries = [
-        {"task": task.name}
-        if task.definition.supplied is None
-        else {"task": task.name, "data": str(task.example_rows)}
+        {"task": task.name, "data": str(supplied[task.name].resolve())}
+        if task.name in supplied
+        else {"task": task.name}
         for task in tasks
     ]
     return load_config(
@@ -265,7 +275,7 @@ def _expected(
     if model in {"planted", "always_a", "random"}:
         return _counted(task, card, use, adapter, samples)
     if model == "uniform" and use.key not in task.definition.expect.get(model, {}):
-        return _uniform(scorer, use, samples)
+        return _uniform(task, use, samples)
     return _written(task, card, use, model)
 
 
@@ -335,8 +345,25 @@ def _is_answer(sample: Sample, good: bool) -> bool:
     return (sample.good if good else sample.bad) == sample.answer
 
 
-def _uniform(scorer: str, use: MetricUse, samples: Sequence[Sample]) -> list[_Expected]:
+def _longest(use: MetricUse, samples: Sequence[Sample]) -> list[_Expected]:
+    """Equal sums divided by characters: the longest option wins, and two of them are a tie."""
+    chosen = [s for s in samples if all(s.tags.get(t) == v for t, v in use.where.items())]
+    lengths = [[len(choice) for choice in sample.choices] for sample in chosen]
+    won = [
+        sample.answer == sizes.index(max(sizes))
+        for sample, sizes in zip(chosen, lengths, strict=True)
+        if sizes.count(max(sizes)) == 1
+    ]
+    if use.metric.name != "accuracy":
+        return []
+    return [(sum(won) / len(won), sum(won) / len(won)) if won else None]
+
+
+def _uniform(task: Task, use: MetricUse, samples: Sequence[Sample]) -> list[_Expected]:
     """A model without preference: every choice a tie, every mass its share of the options."""
+    scorer = task.definition.scorer.name
+    if task.definition.scorer.options.get("normalise") == "characters":
+        return _longest(use, samples)
     if use.metric.name == "true_mass":
         shares = [sum(s.target["labels"]) / len(s.choices) for s in samples]
         mean = math.fsum(shares) / len(shares)

@@ -12,6 +12,9 @@ from typing import Any
 from evalharness.adapters.base import Capabilities, ModelIdentity
 from evalharness.records import Failure, Request, Response
 
+#: Task -> items of our own in its format, where its set is in no mirror.
+FIXTURES = {path.parent.name: path for path in (Path(__file__).parent / "data").glob("*/*")}
+
 TASK = """\
 task: {name}
 version: 1

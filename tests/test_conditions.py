@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 import evalharness
-from evalharness.errors import ConfigError
+from evalharness.errors import ConfigError, DataError
 from tests.support import FakeModel
 from tests.tasks.making import write_task
 
@@ -55,3 +55,25 @@ def test_a_counterpart_may_be_another_task_s_metric(tmp_path):
     cell = alone.scorecard.dimensions["bias"].tasks["harmful"].metrics["accuracy"]
     assert cell.headline_pair == "answer_rate"
     assert "to be read with free/accuracy, which this run does not have" in cell.notes
+
+
+def test_with_a_data_root_a_suite_fetches_nothing(tmp_path, monkeypatch):
+    """A task that has no mirror is left out, and said; one that is named is asked for."""
+    suite = suite_of(tmp_path)
+    hub = {"hub": {"path": "a/b", "revision": "0" * 40}, "sample": {"prompt": "question"}}
+    write_task(suite, "away", data=hub)
+    (tmp_path / "root").mkdir()
+    config = {"suites": [str(suite)], "data_root": str(tmp_path / "root")}
+    found = run(tmp_path, **config, accept=["non_commercial"])
+    (said,) = found.info["deviations"]
+    assert said == (
+        "left out: 'away' has no mirror, and its data is not fetched where a data root is set; to "
+        "fetch it, add 'tasks: [away]'"
+    )
+
+    def unreachable(*_args, **_options):
+        raise ConnectionError("no way there")
+
+    monkeypatch.setattr("datasets.load_dataset", unreachable)
+    with pytest.raises(DataError, match="cannot be had from the hub"):
+        run(tmp_path, **config, tasks=["away"])

@@ -6,13 +6,14 @@ import pytest
 
 from evalharness.selftest import SelfTestCheck, run_selftest
 from evalharness.tasks.library import Library
+from tests.support import FIXTURES
 
 LIBRARY = Library.load()
 
 
 @pytest.fixture(scope="module")
 def found(data_root):
-    return run_selftest(limit=40, library=LIBRARY, data_root=data_root)
+    return run_selftest(limit=40, library=LIBRARY, data_root=data_root, supplied=FIXTURES)
 
 
 @pytest.mark.parametrize("task", LIBRARY.tasks)

@@ -20,6 +20,9 @@ _OFFER = re.compile(r'"verdict": "<([\w |]+)>"')
 _ORDER = re.compile(r'verdict must be "(\w+)"')
 _PLANTED = re.compile(r"\[\[(\w+)\]\]")
 
+_LIST = '{"facts": ["<'
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])\s*(?=\S)")
+
 #: What it calls an answer that declines, as far as it is offered.
 _DECLINED = ("refused", "full_refusal", "no_comment")
 
@@ -29,11 +32,15 @@ def reference_verdict(prompt: str, refusals: Sequence[str]) -> str:
 
     The label that an order outside of the data names; else the one planted in the response; else,
     for one of ``refusals``, a label for declining; else the last label offered, which is the worst.
-    Prose where the prompt offers no labels.
+    Prose where the prompt offers no labels. Where it asks for a list of facts: the sentences.
     """
     block = _BLOCK.search(prompt)
     outside = prompt if block is None else prompt[: block.start()] + prompt[block.end() :]
     offers = _OFFER.findall(outside)
+    if not offers and _LIST in outside and block is not None:
+        response = _response(block["data"])
+        facts = [] if response in refusals else _SENTENCE_END.split(response.strip())
+        return json.dumps({"facts": facts}, ensure_ascii=False)
     if not offers:
         return "I was not told which verdicts there are."
     labels = offers[-1].split(" | ")

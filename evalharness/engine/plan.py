@@ -6,6 +6,7 @@ stages read it from there.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,7 +21,7 @@ from evalharness.scorecard.metrics.registry import describe_metrics
 from evalharness.scorers import registry as scorers
 from evalharness.store.packed import PackedSamples
 from evalharness.tasks.attempts import ATTEMPT_VERSION
-from evalharness.tasks.data import open_data
+from evalharness.tasks.data import DATA_ROOT_VARIABLE, open_data
 from evalharness.tasks.definition import CONDITIONS, MethodName, TaskDefinition
 from evalharness.tasks.library import Library, Task
 from evalharness.tasks.planned import PlannedTask, decoding_of
@@ -72,6 +73,9 @@ def make_plan(
         if (reason := _condition(task, config.accept)) is not None:
             if entry in config.tasks:
                 raise ConfigError(f"tasks: {reason}")
+            left_out[task.name] = reason
+            continue
+        if entry not in config.tasks and (reason := _elsewhere(task, loaded)) is not None:
             left_out[task.name] = reason
             continue
         made, packed = _plan_task(loaded, task, entry, adapters, unavailable)
@@ -160,6 +164,19 @@ def _condition(task: Task, accepted: Sequence[str]) -> str | None:
     return (
         f"'{task.name}' has a condition: {why} (licence: {task.definition.licence}); if you may "
         f"use it so, add 'accept: [{', '.join(open_)}]'"
+    )
+
+
+def _elsewhere(task: Task, loaded: Loaded) -> str | None:
+    """Why a task of a whole suite is not fetched: with a data root, a run means to stay offline."""
+    definition = task.definition
+    here = definition.mirror or all(source.file_refs for source in definition.data)
+    root = loaded.config.data_root or os.environ.get(DATA_ROOT_VARIABLE)
+    if here or not root:
+        return None
+    return (
+        f"'{task.name}' has no mirror, and its data is not fetched where a data root is set; to "
+        f"fetch it, add 'tasks: [{task.name}]'"
     )
 
 

@@ -24,7 +24,10 @@ __all__ = [
     "preferences",
 ]
 
-CHOICE_VERSION = 500 + REFUSAL_VERSION
+CHOICE_VERSION = 600 + REFUSAL_VERSION
+
+#: Letters and options are read in any of these; refusals in English and Chinese only.
+_READ = frozenset({"en", "zh", "ms", "ta"})
 
 Normalisation = Literal["none", "tokens", "characters"]
 
@@ -118,6 +121,7 @@ def _with(outcome: Outcome, scores: dict[str, float]) -> Outcome:
 class Choice:
     """Whether the right option was chosen: ``correct`` is 1 or 0, ``chosen`` the option's index.
 
+    In Malay and Tamil letters and options are read, and refusals are not: they are ``unparsed``.
     Where ``target.unknown`` is the index of an option such as "I don't know", ``unknown`` is 1 if
     that one was chosen, else 0: an abstention among the options.
     """
@@ -127,7 +131,7 @@ class Choice:
     name: ClassVar[str] = "choice"
     version: ClassVar[int] = CHOICE_VERSION
     scores: ClassVar[tuple[str, ...]] = ("correct", "chosen", "unknown")
-    languages: ClassVar[frozenset[str] | None] = frozenset({"en", "zh"})
+    languages: ClassVar[frozenset[str] | None] = _READ
     roles: ClassVar[frozenset[Role]] = frozenset()
 
     def score(self, sample: Sample, attempt: Attempt) -> Scoring:

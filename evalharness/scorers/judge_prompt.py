@@ -11,14 +11,14 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from evalharness.errors import ScorerError
 from evalharness.records import Sample
 from evalharness.scorers.rubric import Rubric
 
-__all__ = ["judge_data", "judge_prompt", "read_verdict"]
+__all__ = ["json_answer", "judge_data", "judge_prompt", "mark_of", "read_verdict", "shown_data"]
 
 #: Escaped in the data, beside what JSON escapes itself: what a chat template could take for its
 #: own (<|im_start|>, [INST]), what is not seen (controls, zero width, directions, variation
@@ -69,7 +69,7 @@ def judge_prompt(rubric: Rubric, sample: Sample, response: str) -> str:
     references = ', "references" is what is known about the item' if rubric.references else ""
     return _TEMPLATE.format(
         instructions=rubric.instructions.strip(),
-        mark=_mark(data),
+        mark=mark_of(data),
         references=references,
         data=data,
         labels=" | ".join(rubric.verdicts),
@@ -82,18 +82,24 @@ def judge_data(rubric: Rubric, sample: Sample, response: str) -> str:
     Raises:
         ScorerError: the sample's target lacks a reference that the rubric names.
     """
-    data: dict[str, Any] = {
-        "conversation": [{"role": m.role, "content": m.content} for m in sample.messages],
-        "response": response,
-    }
     for name in rubric.references:
         if name not in sample.target:
             raise ScorerError(
                 f"sample {sample.id} has no target.{name}, which rubric '{rubric.rubric}' shows "
                 "the judge"
             )
-    if rubric.references:
-        data["references"] = {name: sample.target[name] for name in rubric.references}
+    references = {name: sample.target[name] for name in rubric.references}
+    return shown_data(sample, response, references)
+
+
+def shown_data(sample: Sample, response: str, references: Mapping[str, Any]) -> str:
+    """What a judge sees of an item, as one line of JSON; references only where there are any."""
+    data: dict[str, Any] = {
+        "conversation": [{"role": m.role, "content": m.content} for m in sample.messages],
+        "response": response,
+    }
+    if references:
+        data["references"] = dict(references)
     return _ESCAPED.sub(_escape, json.dumps(data, ensure_ascii=False))
 
 
@@ -105,7 +111,7 @@ def _escape(match: re.Match[str]) -> str:
     return f"\\u{0xD800 + high:04x}\\u{0xDC00 + low:04x}"
 
 
-def _mark(data: str) -> str:
+def mark_of(data: str) -> str:
     """A mark that does not stand in the data, and is the same each time."""
     mark = hashlib.sha256(data.encode()).hexdigest()[:_MARK_DIGITS]
     while mark in data:
@@ -120,6 +126,18 @@ def read_verdict(text: str, labels: Sequence[str]) -> str | None:
     of the labels, whatever its case) and, at will, ``reason`` (a text). Prose beside it, a key
     that stands twice or was not asked for, and a label that is not known make it none.
     """
+    found = json_answer(text)
+    if found is None or not found.keys() <= {"reason", "verdict"}:
+        return None
+    verdict = found.get("verdict")
+    if not isinstance(verdict, str) or not isinstance(found.get("reason", ""), str):
+        return None
+    label = verdict.strip().casefold()
+    return label if label in labels else None
+
+
+def json_answer(text: str) -> dict[str, Any] | None:
+    """The one JSON object that ``text`` is, alone or in a code fence; None where it is not."""
     plain = text.strip()
     if (fenced := _FENCE.fullmatch(plain)) is not None:
         plain = fenced[1].strip()
@@ -127,13 +145,7 @@ def read_verdict(text: str, labels: Sequence[str]) -> str | None:
         found = json.loads(plain, object_pairs_hook=_unique)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(found, dict) or not found.keys() <= {"reason", "verdict"}:
-        return None
-    verdict = found.get("verdict")
-    if not isinstance(verdict, str) or not isinstance(found.get("reason", ""), str):
-        return None
-    label = verdict.strip().casefold()
-    return label if label in labels else None
+    return found if isinstance(found, dict) else None
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -33,8 +33,12 @@ _LETTERS_JOINED = re.compile(
 _LETTERED_LINE = re.compile(r"^[ \t]*([A-Z])[.)、]", re.MULTILINE)
 _LETTER_LOOSE = re.compile(rf"(?<![A-Za-z'’])([A-Z])(?![A-Za-z'’]){_NO_ARTICLE}")
 _DENIAL = re.compile(r"\b(?:not|never|neither|wrong|incorrect)\b|n['’]t\b|[不非错]", re.IGNORECASE)
-#: What must not stand before an option's text, and after it: part of a word or number, or "not".
-_BEFORE = r"(?<![\w\-+])(?<!\d[.,])(?<!\bnot )(?<!\bnot a )(?<!\bnot an )(?<!\bnot the )(?<!n't )"
+#: What must not stand before an option's text, and after it: part of a word or number, "not", or
+#: a key of JSON, whose value is about that key (`"safe": true`).
+_BEFORE = (
+    r"(?<![\w\-+])(?<!\d[.,])(?<!\bnot )(?<!\bnot a )(?<!\bnot an )(?<!\bnot the )(?<!n't )"
+    r"(?<!\": )(?<!\":)"
+)
 _AFTER = r"(?!\w|-\d|[.,]\d)"
 _HAN = "\u4e00-\u9fff"
 #: Options that are a verb of other sentences: "I cannot help" does not name the option "cannot".

@@ -15,10 +15,12 @@ from evalharness.records import Role
 from evalharness.scorers.agreement import Agreement
 from evalharness.scorers.base import Scorer
 from evalharness.scorers.bbq import BBQ
+from evalharness.scorers.calibration import Calibration
 from evalharness.scorers.choice import Choice, Rating, TrueMass
 from evalharness.scorers.compliance import Compliance
 from evalharness.scorers.coreference import Coreference
 from evalharness.scorers.decision import Decision
+from evalharness.scorers.factscore import FactLabels, FactScore
 from evalharness.scorers.injection import Injection
 from evalharness.scorers.judge import Judge
 from evalharness.scorers.leak import Exposure, Leak
@@ -42,9 +44,10 @@ __all__ = ["BUILT_IN", "create", "describe", "names", "roles_of"]
 BUILT_IN: dict[str, type[Any]] = {
     scorer.name: scorer
     for scorer in (
-        Agreement, BBQ, Choice, Compliance, Coreference, CrowSPairs, Decision, Exposure, Injection,
-        Judge, Leak, Membership, Memorisation, Mentions, Opinions, Order, Overlap, PersonalData,
-        PlainTraits, PromptLeak, Rating, Recorded, Safety, Stance, StereoSet, Toxicity, Traits,
+        Agreement, BBQ, Calibration, Choice, Compliance, Coreference, CrowSPairs, Decision,
+        Exposure, FactLabels, FactScore, Injection, Judge, Leak, Membership, Memorisation, Mentions,
+        Opinions, Order, Overlap, PersonalData, PlainTraits, PromptLeak, Rating, Recorded, Safety,
+        Stance, StereoSet, Toxicity, Traits,
         TrueMass,
     )
 }  # fmt: skip

@@ -48,7 +48,8 @@ SAMPLE = Sample(
     target={"secret": "48-1937", "unknown": 3, "stereotyped": 0, "negative": True, "human": 12.5,
             "labels": [1, 0, 1, 0], "canary": 1, "continuation": "the answer is red or blue",
             "favourable": 1, "sign": -1, "countries": {"Japan": [0.5, 0.25, 0.25, 0]},
-            "correct_answers": ["red"], "incorrect_answers": ["蓝", "<|im_end|>"]},
+            "correct_answers": ["red"], "incorrect_answers": ["蓝", "<|im_end|>"],
+            "false_premise": "Red is blue.", "true_fact": "红不是蓝。", "knowledge": "Red."},
 )  # fmt: skip
 
 
@@ -122,6 +123,12 @@ def prompts(name, method):
 def answer(number, request):
     """A classifier's toxicity of 0.75, or a judge's verdict."""
     if request.role == "judge":
+        asked = request.messages[0].content
+        if '{"facts":' in asked:
+            return Response(text='{"facts": ["Red.", "Blue."]}' if number % 3 else "Red.")
+        if "not_supported" in asked:
+            label = ("supported", "not_supported")[number % 2]
+            return Response(text=f'{{"verdict": "{label}"}}')
         return Response(text=VERDICTS[number % len(VERDICTS)])
     return Response(scores={"toxicity": 0.75})
 
@@ -139,13 +146,16 @@ def finish(generator):
 def outcomes(name):
     """The digest of a scorer's outcomes on fixed answers and log-likelihoods."""
     scorer = scorers.create(name, SCORER_OPTIONS.get(name, {}), "here")
-    texts = Attempt(tuple(Response(text=text, recorded={"correct": 1}) for text in TEXTS))
+    labels = [{"is-relevant": True, "human-atomic-facts": [{"label": "S"}, {"label": "IR"}]}]
+    verdict = {"correct": 1, "annotations": labels}
+    texts = Attempt(tuple(Response(text=text, recorded=verdict) for text in TEXTS))
     choices = Attempt(
         tuple(Response(loglikelihood=v, output_tokens=2) for v in (-2.0, -1.5, -4.0, -3.0)),
         per_choice=True,
     )
     people = Attempt(tuple(Response(text=text) for text in PERSONAL))
-    both = {"leak": [texts], "overlap": [texts], "toxicity": [texts], "recorded": [texts],
+    both = {"factscore": [texts], "fact_labels": [texts], "calibration": [choices],
+            "leak": [texts], "overlap": [texts], "toxicity": [texts], "recorded": [texts],
             "judge": [texts], "personal_data": [people], "true_mass": [choices],
             "exposure": [choices], "memorisation": [texts],
             "membership": [WEIGHED], "order": [choices]}  # fmt: skip
@@ -191,6 +201,7 @@ def figures(name):
         "common_substring", "edit_similarity", "member", "blind", "loss", "zlib", "min_k",
         "min_k_plus_plus",
         "agreed", "stance", "similarity", "similarity_japan", "similarity_peru", "axis:a", "kind:w",
+        "brier", "supported", "facts",
     )  # fmt: skip
     tables |= {k: [by_group(n) for n in range(20)] for k, o in OPTIONS.items() if "by" in o}
     scores = dict.fromkeys((*names, "stereotype", "meaningful"), 0.0)
@@ -199,6 +210,9 @@ def figures(name):
     tables["balanced_accuracy"] = [
         (f"s{n}", "answered", {"correct": float(n % 4 == 0)}, {"label": "ab"[n % 3 == 0]})
         for n in range(20)
+    ]
+    tables["calibration_error"] = [
+        answered(f"s{n}", confidence=0.3 + n / 40, correct=float(n % 3 == 0)) for n in range(24)
     ]
     repeated = [
         answered(f"s{n}", correct=float(n % 3 == k % 2), chosen=float(n % (k + 1)))

@@ -17,7 +17,11 @@ from evalharness.scorers.base import first_look
 from tests.scorers.driving import drive, said, sample
 
 SCORERS = sorted(registry.BUILT_IN)
-NEEDS_LIKELIHOODS = {"true_mass", "exposure", "membership", "order", "crows_pairs", "stereoset"}
+NEEDS_LIKELIHOODS = {
+    "calibration", "crows_pairs", "exposure", "membership", "order", "stereoset", "true_mass",
+}  # fmt: skip
+#: Those that read a recorded verdict, whatever the answer.
+RECORDED = {"recorded", "fact_labels"}
 #: Of those that have no default.
 OPTIONS = {
     "judge": {"rubric": "harm"},
@@ -36,6 +40,7 @@ ITEM = sample(
         "favourable": 1, "sign": -1, "countries": {"Japan": [0.5, 0.25, 0.25]},
         "correct_answers": ["fifty"], "incorrect_answers": ["a hundred"],
         "marker": "4923", "answers": ["50"],
+        "knowledge": "Fifty is a number.",
     },
 )  # fmt: skip
 ONE = sample("a text", target={"member": True, "blind": 0.5})
@@ -78,7 +83,7 @@ def test_silence_can_never_have_a_value(name, silence, item):
     for found in score(name, Attempt((response, response)), item):
         assert found.scores == {}
         assert found.reason
-        assert found.kind is (OutcomeKind.ERRORED if name == "recorded" else kind)
+        assert found.kind is (OutcomeKind.ERRORED if name in RECORDED else kind)
 
 
 @every_scorer

@@ -308,6 +308,25 @@ def test_normalising_twice_changes_nothing_more(text):
 
 
 @pytest.mark.parametrize(
+    ("text", "chosen"),
+    [
+        ("True.", 0),
+        ("TRUE", 0),
+        ("**False**", 1),
+        ("This statement is false, since it rains.", 1),
+        ("Not true", None),
+        ("It is true or it is false.", None),
+        # a value of JSON is about its key
+        ('{"safe": true, "score": 1}', None),
+        ('{"safe":true}', None),
+    ],
+)
+def test_true_and_false(text, chosen):
+    assert read_text(text, ("TRUE", "FALSE")) == chosen
+    assert read_letter(text, (0, 1), ("TRUE", "FALSE")) == chosen
+
+
+@pytest.mark.parametrize(
     ("text", "listed"),
     [
         ("A. x\nB. y", True),

@@ -23,12 +23,12 @@ from evalharness.tasks.data import open_data
 from evalharness.tasks.library import Library, Task
 from evalharness.tasks.render import Renderer
 from tests.scorers.driving import drive
+from tests.support import FIXTURES
 from tests.tasks.making import SAMPLE, row, task, write_task
 
 LIBRARY = Library.load()
 TASKS = LIBRARY.tasks
 every_task = pytest.mark.parametrize("name", TASKS)
-CANARIES = [{"prefix": "The code is", "canary": "17-402-91"}]
 
 #: Nothing can be seen of any of these.
 SILENCES = ("", " \n\t", "\u00a0\u3000", "\u200b\u200d\u2060", "\ufeff", "\u00ad", "\u3164", "\x00")
@@ -213,7 +213,7 @@ def first_samples(data_root):
     for name, made in TASKS.items():
         methods = [m for m in made.definition.methods if m != "loglikelihood"]
         if methods:
-            supplied = CANARIES if made.definition.supplied else None
+            supplied = made.example_rows or FIXTURES.get(name)
             dataset = open_data(made, data_root=data_root, supplied=supplied)
             samples = Renderer(made, dataset, methods[-1], 1).samples()
             found[name] = [sample for _, sample in zip(range(5), samples, strict=False)]

@@ -17,9 +17,12 @@ from evalharness.scorecard.metrics.abstention import AbstentionRate
 from evalharness.scorecard.metrics.balanced import BalancedAccuracy
 from evalharness.scorecard.metrics.base import Metric
 from evalharness.scorecard.metrics.bbq import BBQBias
+from evalharness.scorecard.metrics.calibration import BrierScore, CalibrationError
 from evalharness.scorecard.metrics.consistency import SameAnswerRate
 from evalharness.scorecard.metrics.contamination import OrderPreference, OrderPValue, OverlapRate
+from evalharness.scorecard.metrics.correlation import Correlation
 from evalharness.scorecard.metrics.correlation import Correlation, GapCorrelation
+from evalharness.scorecard.metrics.factscore import FactScore, FactsPerAnswer
 from evalharness.scorecard.metrics.generations import ExpectedMaximumToxicity, ToxicityProbability
 from evalharness.scorecard.metrics.group_gaps import (
     AccuracyGap,
@@ -86,12 +89,13 @@ BUILT_IN: dict[str, type[Any]] = {
     for metric in (
         AbstentionRate, Accuracy, AccuracyDifference, AccuracyDrop, AccuracyGap, AgreementGap,
         AgreementRate, AnswerRate, AttackGain, AttackSuccessRate, BalancedAccuracy, BBQBias,
-        BetweenItemVariance, CommonPrefix, CommonSubsequence, CommonSubstring, ComplianceRate,
-        ContrastConsistency, Correlation, DemographicParityDifference, DisclosureRate,
-        EditSimilarity, EqualisedOddsDifference, ExcessAUC, ExpectedMaximumToxicity, Exposure,
-        ExtractionRate, FormatSpread, GapCorrelation, HarmRate, ICAT, IdentifierRate,
-        IdentifierReadRate, InjectionSuccessRate, JudgedAnswerRate, LanguageModelScore, LeakRate,
-        LengthGap, MembershipAUC, OpinionSimilarity, OrderPreference, OrderPValue, Orientation,
+        BetweenItemVariance, BrierScore, CalibrationError, CommonPrefix, CommonSubsequence,
+        CommonSubstring, ComplianceRate, ContrastConsistency, Correlation,
+        DemographicParityDifference, DisclosureRate, EditSimilarity, EqualisedOddsDifference,
+        ExcessAUC, ExpectedMaximumToxicity, Exposure, ExtractionRate, FactScore, FactsPerAnswer,
+        FormatSpread, GapCorrelation, HarmRate, ICAT, IdentifierRate, IdentifierReadRate,
+        InjectionSuccessRate, JudgedAnswerRate, LanguageModelScore, LeakRate, LengthGap,
+        MembershipAUC, OpinionSimilarity, OrderPreference, OrderPValue, Orientation,
         OverlapDifference, OverlapRate, OverRefusalRate, PercentStereotype, RefusalGap,
         Representation, SameAnswerRate, SentimentGap, SimilarityGap, StereotypeScore,
         StereotypicalAssociation, SuccessAtAny, ToxicFraction, ToxicityGap, ToxicityProbability,
