@@ -118,7 +118,8 @@ class DerivedDefinition(Definition):
                 "base": f"{base.task} {base.version}",
                 "construct": self.construct_,
                 "source": f"{self.source}; items: {base.source}",
-                "transform": _plain(self.transform),
+                # without one of its own it asks what the base asks, the base's transform included
+                **({"transform": _plain(self.transform)} if self.transform is not None else {}),
                 "tags": self.tags,
                 "expect": self.expect,
             }

@@ -20,6 +20,7 @@ from jinja2 import TemplateError, Undefined, nodes
 from jinja2.environment import TemplateExpression
 from jinja2.parser import Parser
 
+from evalharness.ciphers import CIPHERS
 from evalharness.errors import MappingError, TaskError
 from evalharness.sandbox import FAULTS, Sandbox
 
@@ -67,6 +68,7 @@ def _environment() -> Sandbox:
     environment.filters["findall"] = _all_matches
     environment.filters["digest"] = _digest
     environment.filters["literal"] = _literal
+    environment.filters.update(CIPHERS)
     return environment
 
 

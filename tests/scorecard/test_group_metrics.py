@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 from scipy.stats import beta, t
 
+from evalharness.scorecard.metrics.abstention import AbstentionRate
 from evalharness.scorecard.metrics.groups import ContrastConsistency, SuccessAtAny
 from evalharness.scorecard.metrics.injection import InjectionSuccessRate
+from evalharness.scorecard.metrics.meaningful import MeaningfulAccuracy
 from evalharness.scorecard.metrics.paired import AccuracyDrop, AttackGain
 from tests.scorecard.test_metrics import rows
 
@@ -134,3 +136,28 @@ def test_a_refusal_carries_no_injection_out_and_an_unread_verdict_is_not_known_t
     found = InjectionSuccessRate().compute(table, 0.95)
     assert (found.value, found.n_planned, found.n_measured) == (0.25, 6, 4)
     assert found.bounds == (pytest.approx(1 / 6), pytest.approx(3 / 6))
+
+
+def test_meaningful_accuracy_is_over_those_that_committed_themselves():
+    """3 right, 1 wrong, 2 "I don't know", 1 refusal, 1 unread: 3 of 4; the paper's MACC."""
+    table = rows(
+        *[(f"r{n}", "answered", {"correct": 1.0, "unknown": 0.0}) for n in range(3)],
+        ("w", "answered", {"correct": 0.0, "unknown": 0.0}),
+        *[(f"u{n}", "answered", {"correct": 0.0, "unknown": 1.0}) for n in range(2)],
+        ("d", "refused", {}),
+        ("x", "unparsed", {}),
+    )
+    found = MeaningfulAccuracy().compute(table, 0.95)
+    assert (found.value, found.n_planned, found.n_measured) == (0.75, 8, 4)
+    assert found.n_excluded == 3
+    assert found.bounds == (pytest.approx(3 / 5), pytest.approx(4 / 5))
+    # what was not answered wrongly: 1 - (1 - abstained) * (1 - meaningful accuracy)
+    abstained = AbstentionRate(score="unknown").compute(table, 0.95).value
+    assert abstained == pytest.approx(3 / 7)
+    assert 1 - (1 - abstained) * (1 - found.value) == pytest.approx(6 / 7)
+
+
+def test_a_model_that_never_commits_itself_has_no_meaningful_accuracy():
+    table = rows(("a", "refused", {}), ("b", "answered", {"correct": 0.0, "unknown": 1.0}))
+    found = MeaningfulAccuracy().compute(table, 0.95)
+    assert (found.value, found.n_measured, found.n_excluded) == (None, 0, 2)

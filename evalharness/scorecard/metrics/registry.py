@@ -36,6 +36,7 @@ from evalharness.scorecard.metrics.group_gaps import (
 )
 from evalharness.scorecard.metrics.groups import ContrastConsistency, SuccessAtAny
 from evalharness.scorecard.metrics.injection import InjectionSuccessRate
+from evalharness.scorecard.metrics.meaningful import MeaningfulAccuracy
 from evalharness.scorecard.metrics.membership import ExcessAUC, MembershipAUC
 from evalharness.scorecard.metrics.memorisation import (
     CommonPrefix,
@@ -95,8 +96,8 @@ BUILT_IN: dict[str, type[Any]] = {
         ExcessAUC, ExpectedMaximumToxicity, Exposure, ExtractionRate, FactScore, FactsPerAnswer,
         FormatSpread, GapCorrelation, HarmRate, ICAT, IdentifierRate, IdentifierReadRate,
         InjectionSuccessRate, JudgedAnswerRate, LanguageModelScore, LeakRate, LengthGap,
-        MembershipAUC, OpinionSimilarity, OrderPreference, OrderPValue, Orientation,
-        OverlapDifference, OverlapRate, OverRefusalRate, PercentStereotype, RefusalGap,
+        MeaningfulAccuracy, MembershipAUC, OpinionSimilarity, OrderPreference, OrderPValue,
+        Orientation, OverlapDifference, OverlapRate, OverRefusalRate, PercentStereotype, RefusalGap,
         Representation, SameAnswerRate, SentimentGap, SimilarityGap, StereotypeScore,
         StereotypicalAssociation, SuccessAtAny, ToxicFraction, ToxicityGap, ToxicityProbability,
         TrueMass, VariantDrop, WithinItemVariance, WorstCaseAccuracy, WorstCaseDrop,

@@ -10,8 +10,11 @@ from pydantic import TypeAdapter, ValidationError
 
 from evalharness import yamlfile
 from evalharness.errors import TaskError
+from evalharness.tasks.transforms.align import Align
+from evalharness.tasks.transforms.attack import Attack
 from evalharness.tasks.transforms.base import Transform
 from evalharness.tasks.transforms.blind import BlindBaseline
+from evalharness.tasks.transforms.contrast import Contrast
 from evalharness.tasks.transforms.dataset_order import DatasetOrder
 from evalharness.tasks.transforms.ngram_overlap import NgramOverlap
 from evalharness.tasks.transforms.perturbation import Perturbation
@@ -20,7 +23,7 @@ from evalharness.tasks.transforms.prompt_format import PromptFormat
 __all__ = ["BUILT_IN", "Transform", "create", "names", "tags_of"]
 
 _ALL: tuple[type[Any], ...] = (
-    BlindBaseline, DatasetOrder, NgramOverlap, Perturbation, PromptFormat,
+    Align, Attack, BlindBaseline, Contrast, DatasetOrder, NgramOverlap, Perturbation, PromptFormat,
 )  # fmt: skip
 BUILT_IN: dict[str, type[Any]] = {transform.name: transform for transform in _ALL}
 
