@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from evalharness.selftest import SelfTestCheck, run_selftest
@@ -9,6 +11,8 @@ from evalharness.tasks.library import Library
 from tests.support import FIXTURES
 
 LIBRARY = Library.load()
+#: Items of our own, in a set's format, where the set is in no mirror.
+FIXTURES = {path.parent.name: path for path in (Path(__file__).parent / "data").glob("*/*")}
 
 
 @pytest.fixture(scope="module")

@@ -147,3 +147,31 @@ def test_only_the_targeted_system_prompt_names_the_group(data_root):
         assert group.casefold() in user.content.casefold()
         kinds[kind] += 1
     assert kinds == {"benign": 1152, "untargeted": 1152, "targeted": 1152}
+
+
+OPINION = {
+    "question": "Which?", "options": "['Yes', \"Don't know\"]", "source": "WVS",
+    "selections": "defaultdict(<class 'list'>, {'Peru': [0.75, 0.25], \"d'Oc\": [0.5, 0.5]})",
+}  # fmt: skip
+
+
+def opinions(*rows):
+    task = Library.load().task("subjective_opinions", "here")
+    dataset = open_data(task, data_root=None, supplied=[{**OPINION, **row} for row in rows])
+    return list(Renderer(task, dataset, "letter", 1).samples())
+
+
+def test_columns_that_hold_python_s_notation_are_read():
+    (found,) = opinions({})
+    assert found.choices == ("Yes", "Don't know")
+    assert found.target["countries"] == {"Peru": [0.75, 0.25], "d'Oc": [0.5, 0.5]}
+    assert (found.good, found.bad) == (0, 1)
+
+
+def test_questions_whose_columns_do_not_fit_are_left_out():
+    nothing = "defaultdict(<class 'list'>, {})"
+    unfit = [
+        {"question": ""}, {"question": None}, {"options": "['Yes', 'Yes']"},
+        {"options": "['Yes', 'No', 'Never']"}, {"selections": nothing},
+    ]  # fmt: skip
+    assert len(opinions(*unfit, {})) == 1

@@ -26,6 +26,7 @@ from tests.scorers.driving import drive
 from tests.support import FIXTURES
 from tests.tasks.making import FIXTURES, SAMPLE, row, task, write_task
 from tests.tasks.making import SAMPLE, row, task, write_task
+from tests.tasks.test_bundled_tasks import FIXTURES
 
 LIBRARY = Library.load()
 TASKS = LIBRARY.tasks
