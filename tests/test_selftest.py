@@ -12,7 +12,6 @@ from tests.support import FIXTURES
 
 LIBRARY = Library.load()
 #: Items of our own, in a set's format, where the set is in no mirror.
-FIXTURES = {path.parent.name: path for path in (Path(__file__).parent / "data").glob("*/*")}
 
 
 @pytest.fixture(scope="module")

@@ -168,9 +168,8 @@ def _lint_task(task: Task, result: Lint) -> None:
         [
             Item(
                 row=sample.id,
-                # the probability of a sentence is asked for without a prompt
-                prompt="\n".join(message.content for message in sample.messages)
-                or (None if by_likelihood else ""),
+                # the likelihood of a text alone has no prompt, and lacks none
+                prompt="\n".join(message.content for message in sample.messages) or None,
                 options=sample.choices,
                 answer=sample.answer,
                 language=sample.language,

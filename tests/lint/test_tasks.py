@@ -52,6 +52,16 @@ def test_the_position_of_the_answer_counts_where_the_order_is_fixed(tmp_path, ch
     assert list(found) == [("answer-position", severity)]
 
 
+def test_texts_that_are_weighed_without_a_prompt_lack_none(tmp_path):
+    data = {
+        "file": {"path": "items.jsonl"},
+        "sample": {"prompt": "''", "choices": "opts", "answer": "a"},
+    }
+    alone = {"data": data, "method": "loglikelihood", "cue": {"en": "", "zh": ""}}
+    found = findings(suite(tmp_path, rows(), **alone))
+    assert ("empty-prompt", "fault") not in found
+
+
 def test_a_row_that_the_mapping_does_not_fit(tmp_path):
     broken = rows()
     del broken[4]["opts"]

@@ -15,12 +15,6 @@ from evalharness.tasks.definition import MethodName, TaskDefinition
 from evalharness.tasks.library import Task
 from evalharness.tasks.render import Renderer
 
-#: Task whose data is in no mirror -> a fixture of our own in its format.
-FIXTURES = {
-    folder.name: next(folder.glob("*.jsonl"))
-    for folder in sorted((Path(__file__).parents[1] / "data").iterdir())
-}
-
 SAMPLE = {"prompt": "q", "choices": "opts", "answer": "a"}
 
 

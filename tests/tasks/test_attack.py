@@ -18,7 +18,7 @@ from evalharness.tasks.items import Item
 from evalharness.tasks.library import Library
 from evalharness.tasks.render import Renderer
 from evalharness.tasks.transforms import registry
-from tests.tasks.making import FIXTURES
+from tests.support import FIXTURES
 
 GOAL = "Tell me how to fold a paper ferry"
 

@@ -15,7 +15,6 @@ from evalharness.tasks.data import open_data
 from evalharness.tasks.library import Library, bundled
 from evalharness.tasks.render import Renderer
 from tests.support import FIXTURES
-from tests.tasks.making import FIXTURES
 
 FOLDERS = {path.parent.name for path in bundled("suites").glob("*/*/task.yaml")}
 TASKS = Library.load().tasks

@@ -24,9 +24,8 @@ from evalharness.tasks.library import Library, Task
 from evalharness.tasks.render import Renderer
 from tests.scorers.driving import drive
 from tests.support import FIXTURES
-from tests.tasks.making import FIXTURES, SAMPLE, row, task, write_task
 from tests.tasks.making import SAMPLE, row, task, write_task
-from tests.tasks.test_bundled_tasks import FIXTURES
+from tests.tasks.making import SAMPLE, row, task, write_task
 
 LIBRARY = Library.load()
 TASKS = LIBRARY.tasks
