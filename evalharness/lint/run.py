@@ -16,6 +16,7 @@ from evalharness.lint.finding import Finding, ordered
 from evalharness.lint.items import Item, Items, items_of_table
 from evalharness.lint.overlap import Print, check_overlap, print_of
 from evalharness.lint.table import KINDS, kind_of, read_table
+from evalharness.records import Sample
 from evalharness.tasks.data import open_data
 from evalharness.tasks.library import Library, Task
 from evalharness.tasks.render import Renderer
@@ -138,6 +139,9 @@ def _of_items(items: Items) -> Iterable[Finding]:
 
 def _lint_task(task: Task, result: Lint) -> None:
     result.findings += check_definition(task)
+    if task.definition.base is not None:  # its rows are its base's, and looked at there
+        result.looked_at.append(task.name)
+        return
     rows = task.example_rows if task.definition.supplied is not None else None
     if task.definition.supplied is not None and rows is None:
         result.not_linted[task.name] = "its data is its users'; lint the file itself"
@@ -168,8 +172,7 @@ def _lint_task(task: Task, result: Lint) -> None:
         [
             Item(
                 row=sample.id,
-                # the likelihood of a text alone has no prompt, and lacks none
-                prompt="\n".join(message.content for message in sample.messages) or None,
+                prompt=_asked(sample, method),
                 options=sample.choices,
                 answer=sample.answer,
                 language=sample.language,
@@ -186,3 +189,9 @@ def _lint_task(task: Task, result: Lint) -> None:
         mapped=True,
     )
     result.findings += _of_items(items)
+
+
+def _asked(sample: Sample, method: str) -> str | None:
+    """The whole conversation; None where a sentence is weighed alone, which asks nothing."""
+    text = "\n".join(message.content for message in sample.messages)
+    return text if text or method != "loglikelihood" else None

@@ -9,6 +9,7 @@ import csv
 import gzip
 import json
 import re
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -120,7 +121,7 @@ def read_table(path: Path, place: str) -> Table:
             readers = {".json": _json, ".jsonl": _jsonl, ".txt": _lines}
             reader = readers.get(kind)
             records = list(reader(text) if reader else _csv(text, kind, place, findings))
-    except (ValueError, OSError, csv.Error, EOFError) as fault:
+    except (ValueError, OSError, csv.Error, EOFError, RecursionError, zlib.error) as fault:
         return Table(place, [], [*findings, _unreadable(place, str(fault))])
     rows = [Row(number, record) for number, record in enumerate(_flat(records), 1)]
     if not rows:

@@ -7,6 +7,8 @@ import gzip
 import json
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from evalharness.errors import ConfigError
 from evalharness.lint.items import index_of, inline_options
@@ -360,6 +362,42 @@ def test_tsv(tmp_path):
     assert [dict(row.fields) for row in read_table(path, "a").rows] == [
         {"id": "1", "sentence": "He, too."}
     ]
+
+
+def test_parquet(tmp_path):
+    import pandas as pd
+
+    path = tmp_path / "a.parquet"
+    pd.DataFrame(choices(20)).to_parquet(path)
+    assert found(path) == set()
+    path.write_bytes(b"PAR1 no")
+    assert found(path) == {"unreadable"}
+
+
+def test_a_file_nested_without_end_is_a_finding(tmp_path):
+    path = tmp_path / "a.json"
+    path.write_text("[" * 100_000, encoding="utf-8")
+    assert found(path) == {"unreadable"}
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+
+
+@given(st.lists(VALUES, max_size=6) | st.dictionaries(st.text(max_size=8), VALUES, max_size=4))
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_json_is_read_or_refused(tmp_path, data):
+    """Whatever stands in a file, lint says something of it and does not break."""
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps(data), encoding="utf-8")
+    for finding in run_lint([str(path)]).findings:
+        json.dumps(finding.to_json())
+        assert finding.sentence()
 
 
 @pytest.mark.parametrize(

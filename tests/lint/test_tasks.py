@@ -10,12 +10,13 @@ import yaml
 from evalharness.cli.app import run_app
 from evalharness.lint.run import run_lint
 from evalharness.tasks.library import Library
-from tests.tasks.making import write_task
+from tests.tasks.making import SAMPLE, write_task
+
+EXPECT = {"oracle": {"accuracy": 1}, "worst": {"accuracy": 0}, "refuse_all": {"accuracy": 0}}
 
 
 def suite(tmp_path, rows=None, **changes):
-    expect = {"oracle": {"accuracy": 1}, "worst": {"accuracy": 0}, "refuse_all": {"accuracy": 0}}
-    folder = write_task(tmp_path / "mine", **{"expect": expect, **changes})
+    folder = write_task(tmp_path / "mine", **{"expect": EXPECT, **changes})
     (folder / "small" / "DATASHEET.md").write_text("# Small\n\nOurs.\n", encoding="utf-8")
     if rows is not None:
         text = "".join(json.dumps(row) + "\n" for row in rows)
@@ -88,6 +89,40 @@ def test_a_framework_s_key_with_a_slip(tmp_path):
     assert "did you mean 'catalogue'?" in found["unknown-framework", "note"].do
 
 
+def test_the_conversation_before_a_question_tells_items_apart(tmp_path):
+    """The same question under another system message is another item."""
+    same = [
+        {"q": "What is the code?", "s": f"The code is {n}.", "g": "no", "b": "yes"}
+        for n in range(9)
+    ]
+    sample = {"prompt": "q", "system": "s", "good": "g", "bad": "b"}
+    data = {"file": {"path": "items.jsonl"}, "sample": sample}
+    assert findings(suite(tmp_path, same, data=data, method="generate")) == {}
+
+
+def test_a_sentence_that_is_weighed_alone_asks_nothing(tmp_path):
+    data = {"file": {"path": "items.jsonl"}, "sample": {**SAMPLE, "prompt": "''"}}
+    cue = {"en": "", "zh": ""}
+    found = findings(suite(tmp_path, rows(), data=data, method="loglikelihood", cue=cue))
+    assert found == {}
+
+
+def test_a_derived_task_s_rows_are_its_base_s(tmp_path):
+    folder = suite(tmp_path, [*rows(20), *rows(4)])
+    derived = tmp_path / "mine" / "again"
+    derived.mkdir()
+    definition = {
+        "task": "again", "version": 1, "base": "small", "construct": "the small task once more",
+        "source": "tests", "epochs": 2, "expect": EXPECT,
+    }  # fmt: skip
+    text = yaml.safe_dump(definition)
+    (derived / "task.yaml").write_text(text, encoding="utf-8")
+    (derived / "DATASHEET.md").write_text("# Again\n\nOurs.\n", encoding="utf-8")
+    found = run_lint([folder])
+    assert set(found.looked_at) == {"again", "small"}
+    assert {f.place for f in found.findings} == {"small"}
+
+
 def test_one_task_of_a_suite(tmp_path):
     folder = suite(tmp_path, rows())
     write_task(tmp_path / "mine", "other")
@@ -95,11 +130,21 @@ def test_one_task_of_a_suite(tmp_path):
     assert run_lint([folder]).looked_at == ["other", "small"]
 
 
+SUPPLIED = {"supplied": "rows with 'q', 'opts' and 'a'", "sample": SAMPLE}
+
+
 def test_data_that_is_not_here(tmp_path, monkeypatch):
     monkeypatch.delenv("EVALHARNESS_DATA", raising=False)
-    found = run_lint(["truthfulqa_mc1", "canary_exposure"])
+    found = run_lint(["truthfulqa_mc1", suite(tmp_path, data=SUPPLIED)])
     assert found.looked_at == []
-    assert set(found.not_linted) == {"truthfulqa_mc1", "canary_exposure"}
+    assert set(found.not_linted) == {"truthfulqa_mc1", "small"}
+
+
+def test_rows_that_show_the_form_of_a_user_s_data_are_looked_at(tmp_path):
+    folder = suite(tmp_path, data=SUPPLIED)
+    text = "".join(json.dumps(row) + "\n" for row in [*rows(12), *rows(2)])
+    (tmp_path / "mine" / "small" / "rows.jsonl").write_text(text, encoding="utf-8")
+    assert ("duplicate-items", "fault") in findings(folder)
 
 
 def test_bundled_tasks_have_no_fault_of_ours(data_root):
@@ -136,9 +181,9 @@ def test_exit_codes_and_output(tmp_path, capsys):
     )  # fmt: skip
 
 
-def test_what_was_asked_for_and_not_linted_is_an_exit_code(capsys):
-    assert run_app(["lint", "canary_exposure"]) == 3
-    assert "not linted  canary_exposure: its data is its users'" in capsys.readouterr().out
+def test_what_was_asked_for_and_not_linted_is_an_exit_code(tmp_path, capsys):
+    assert run_app(["lint", suite(tmp_path, data=SUPPLIED)]) == 3
+    assert "not linted  small: its data is its users'" in capsys.readouterr().out
 
 
 def test_findings_name_rows_and_quote_none(tmp_path):
