@@ -166,7 +166,7 @@ def _lint_task(task: Task, result: Lint) -> None:
             )
         )  # fmt: skip
         return
-    shown, by_likelihood = method in {"letter", "text"}, method == "loglikelihood"
+    shown = method in {"letter", "text"}
     items = Items(
         task.name,
         [

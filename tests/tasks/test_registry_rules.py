@@ -25,7 +25,6 @@ from evalharness.tasks.render import Renderer
 from tests.scorers.driving import drive
 from tests.support import FIXTURES
 from tests.tasks.making import SAMPLE, row, task, write_task
-from tests.tasks.making import SAMPLE, row, task, write_task
 
 LIBRARY = Library.load()
 TASKS = LIBRARY.tasks

@@ -20,7 +20,6 @@ from evalharness.scorecard.metrics.bbq import BBQBias
 from evalharness.scorecard.metrics.calibration import BrierScore, CalibrationError
 from evalharness.scorecard.metrics.consistency import SameAnswerRate
 from evalharness.scorecard.metrics.contamination import OrderPreference, OrderPValue, OverlapRate
-from evalharness.scorecard.metrics.correlation import Correlation
 from evalharness.scorecard.metrics.correlation import Correlation, GapCorrelation
 from evalharness.scorecard.metrics.factscore import FactScore, FactsPerAnswer
 from evalharness.scorecard.metrics.generations import ExpectedMaximumToxicity, ToxicityProbability
