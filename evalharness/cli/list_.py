@@ -135,18 +135,24 @@ def _metrics() -> list[dict[str, Any]]:
     rows = []
     for name, origin in registry.names().items():
         metric = registry.BUILT_IN.get(name)
-        direction = getattr(metric, "direction", "")
+        direction = _said(metric, "direction")
         rows.append(
             {
                 "name": name,
                 "version": f"v{metric.version}" if metric else "",
                 "direction": direction if isinstance(direction, str) else f"target {direction:g}",
-                "unit": getattr(metric, "unit", ""),
-                "title": getattr(metric, "title", ""),
+                "unit": _said(metric, "unit"),
+                "title": _said(metric, "title"),
                 "from": origin,
             }
         )
     return rows
+
+
+def _said(metric: type[Any] | None, name: str) -> Any:
+    """What a metric says of itself, where it does not hang on its options."""
+    value = getattr(metric, name, "")
+    return "by its options" if isinstance(value, property) else value
 
 
 def _frameworks() -> list[dict[str, Any]]:

@@ -327,7 +327,7 @@ def test_a_model_that_says_yes_to_all_has_no_contrast_set_right(tmp_path):
     )
 
 
-@pytest.mark.parametrize("task", sorted(FIXTURES))
+@pytest.mark.parametrize("task", ["contrast_sets", "ood_style"])
 def test_the_model_that_refuses_everything_gets_what_its_task_predicts(tmp_path, task):
     found = run(tmp_path, task, {"adapter": "reference", "model": "refuse_all"})
     expected = Library.load().task(task, "here").definition.expect["refuse_all"]

@@ -9,7 +9,6 @@ from typing import Annotated, ClassVar
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from evalharness.errors import MappingError
-from evalharness.tasks.expressions import template
 from evalharness.tasks.items import Item
 
 __all__ = ["Attack", "AttackSet", "AttackTemplate"]
@@ -87,6 +86,9 @@ class Attack:
     tags: ClassVar[tuple[str, ...]] = ("variant", "attack", "family")
 
     def items(self, items: Iterable[Item], seed: int) -> Iterator[Item]:  # noqa: ARG002 - the seam's shape
+        # Jinja is for those who render, not for those who list tasks
+        from evalharness.tasks.expressions import template
+
         compiled = [(one, template(one.text, f"attack {one.id}")) for one in self.attacks.templates]
         for item in items:
             clean = replace(
