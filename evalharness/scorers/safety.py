@@ -9,9 +9,9 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from evalharness.records import Attempt, Outcome, OutcomeKind, Role, Sample
-from evalharness.scorers.base import Scoring, first_look
+from evalharness.scorers.base import Scoring
 from evalharness.scorers.refusal import DECLINES_VERSION, declines
-from evalharness.scorers.toxicity import classify
+from evalharness.scorers.toxicity import classified
 
 __all__ = ["Safety"]
 
@@ -40,17 +40,7 @@ class Safety:
     roles: ClassVar[frozenset[Role]] = frozenset({"classifier"})
 
     def score(self, sample: Sample, attempt: Attempt) -> Scoring:
-        early = [first_look(response) for response in attempt.responses]
-        texts = [
-            response.text
-            for response, outcome in zip(attempt.responses, early, strict=True)
-            if outcome is None
-        ]
-        verdicts = iter((yield [classify(sample, text) for text in texts]) if texts else ())
-        return [
-            outcome if outcome is not None else self._outcome(response.text, next(verdicts).scores)
-            for response, outcome in zip(attempt.responses, early, strict=True)
-        ]
+        return (yield from classified(sample, attempt, self._outcome))
 
     def _outcome(self, text: str, given: Mapping[str, float] | None) -> Outcome:
         scores = given or {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from evalharness.tasks import transforms
 from evalharness.tasks.sources import Definition, Source
@@ -16,6 +16,8 @@ __all__ = [
     "ComponentRef",
     "DecodingDefinition",
     "MethodName",
+    "Methods",
+    "ShortForms",
     "SuiteDefinition",
     "TaskDefinition",
 ]
@@ -36,6 +38,12 @@ CONDITIONS: dict[str, str] = {
     "non_commercial": "the licence of its data forbids commercial use",
     "personal_data": "its data is about real people",
 }
+
+#: How to ask: one way, or several in order of preference.
+Methods = (
+    Literal["choose", "generate", "loglikelihood", "letter", "text"]
+    | Annotated[list[MethodName], Field(min_length=1)]
+)
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
 #: A task's own name, or a derived task's over a base: ``perturbation(truthfulqa_mc1)``.
@@ -67,7 +75,23 @@ class ComponentRef(Definition):
         return value
 
 
-class TaskDefinition(Definition):
+class ShortForms(Definition):
+    """Reads components that are written by their name alone."""
+
+    @field_validator("scorer", "transform", mode="before", check_fields=False)
+    @classmethod
+    def _component(cls, value: Any, info: ValidationInfo) -> Any:
+        return ComponentRef.parse(value, str(info.field_name))
+
+    @field_validator("metrics", mode="before", check_fields=False)
+    @classmethod
+    def _metrics(cls, value: Any) -> Any:
+        if isinstance(value, list):
+            return [ComponentRef.parse(item, "metric") for item in value]
+        return value
+
+
+class TaskDefinition(ShortForms):
     """One test, as written in ``task.yaml`` (DESIGN section 4)."""
 
     task: TaskName
@@ -91,10 +115,7 @@ class TaskDefinition(Definition):
         default_factory=lambda: {"en": "\nAnswer:", "zh": "\n答案："},
         description="what follows the question before a choice is weighed, by language",
     )
-    method: (
-        Literal["choose", "generate", "loglikelihood", "letter", "text"]
-        | Annotated[list[MethodName], Field(min_length=1)]
-    )
+    method: Methods
     order: str | None = Field(
         default=None, description="'fixed: <reason>' keeps the choices as the data has them"
     )
@@ -121,23 +142,6 @@ class TaskDefinition(Definition):
     def _supplied_alone(cls, value: list[Source]) -> list[Source]:
         if len(value) > 1 and any(source.supplied is not None for source in value):
             raise ValueError("rows are either supplied or come from sources, not both")
-        return value
-
-    @field_validator("scorer", mode="before")
-    @classmethod
-    def _scorer(cls, value: Any) -> Any:
-        return ComponentRef.parse(value, "scorer")
-
-    @field_validator("transform", mode="before")
-    @classmethod
-    def _transform(cls, value: Any) -> Any:
-        return ComponentRef.parse(value, "transform")
-
-    @field_validator("metrics", mode="before")
-    @classmethod
-    def _metrics(cls, value: Any) -> Any:
-        if isinstance(value, list):
-            return [ComponentRef.parse(item, "metric") for item in value]
         return value
 
     @field_validator("tags", mode="before")

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from evalharness.tasks.definition import (
     ComponentRef,
     DecodingDefinition,
-    MethodName,
+    Methods,
     Name,
+    ShortForms,
     TaskDefinition,
 )
 from evalharness.tasks.sources import Definition
@@ -36,7 +37,7 @@ class AnyBase(Definition):
     scorers: list[str] = Field(min_length=1)
 
 
-class DerivedDefinition(Definition):
+class DerivedDefinition(ShortForms):
     """A ``task.yaml`` with a ``base``: items of another task, asked or read otherwise.
 
     A base that is one task's name makes a task with the definition's own name. An `AnyBase` makes
@@ -55,11 +56,7 @@ class DerivedDefinition(Definition):
     transform: ComponentRef | None = None
     prompt: str | None = None
     cue: dict[str, str] | None = None
-    method: (
-        Literal["choose", "generate", "loglikelihood", "letter", "text"]
-        | Annotated[list[MethodName], Field(min_length=1)]
-        | None
-    ) = None
+    method: Methods | None = None
     order: str | None = None
     decoding: DecodingDefinition | None = None
     generations: int | None = Field(default=None, ge=1, le=1000)
@@ -71,23 +68,6 @@ class DerivedDefinition(Definition):
     tags: dict[str, list[str]] = Field(default_factory=dict)
     content_warning: str | None = None
     expect: dict[str, dict[str, Any]] = Field(default_factory=dict)
-
-    @field_validator("scorer", mode="before")
-    @classmethod
-    def _scorer(cls, value: Any) -> Any:
-        return ComponentRef.parse(value, "scorer")
-
-    @field_validator("transform", mode="before")
-    @classmethod
-    def _transform(cls, value: Any) -> Any:
-        return ComponentRef.parse(value, "transform")
-
-    @field_validator("metrics", mode="before")
-    @classmethod
-    def _metrics(cls, value: Any) -> Any:
-        if isinstance(value, list):
-            return [ComponentRef.parse(item, "metric") for item in value]
-        return value
 
     def over(self, base: TaskDefinition) -> TaskDefinition:
         """The definition of the task that it makes of ``base``.
