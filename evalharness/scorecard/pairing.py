@@ -37,7 +37,8 @@ class Paired:
     Args:
         a, b: the metric over the compared samples.
         difference: of b - a, with its interval.
-        p_value: of no difference, uncorrected; None where nothing can be tested.
+        p_value: of no difference, uncorrected; of a metric with a target, of neither being nearer
+            to it. None where nothing can be tested.
         wins, ties, losses: samples on which b is better, equal and worse.
         n_planned: samples that the metric is about; ``n_compared`` of them are measured in both.
         detectable: the true difference that such a comparison finds four times of five.
@@ -73,6 +74,8 @@ def pair_runs(metric: Metric, a: TaskRows, b: TaskRows, level: float) -> Paired 
     clusters = first.clusters_of(both)
     found = _difference(metric, before, after, clusters, level)
     p_value, test = _tested(before, after, clusters)
+    if isinstance(metric.direction, float):
+        p_value, test = _nearer(metric.direction, before, after, clusters, (p_value, test))
     gain = _gain(metric.direction, before, after)
     interval = found.interval
     return Paired(
@@ -133,6 +136,27 @@ def _tested(before: Numbers, after: Numbers, clusters: object) -> tuple[float | 
         return stats.mcnemar(only_a, only_b), "McNemar, exact"
     found = stats.sign_flip(after - before, labels, seed=_SEED)
     return (None, None) if found is None else found
+
+
+def _nearer(
+    target: float,
+    before: Numbers,
+    after: Numbers,
+    clusters: object,
+    difference: tuple[float | None, str | None],
+) -> tuple[float | None, str | None]:
+    """The p-value of "neither mean is nearer to the target".
+
+    (b - x)^2 - (a - x)^2 = (b - a) (a + b - 2x): one of the two is nearer only if neither factor is
+    0, so both must be shown (an intersection-union test). On two sides of the target two means can
+    differ beyond doubt and be as far from it.
+    """
+    p_value, test = difference
+    labels = cast("npt.ArrayLike | None", clusters)
+    found = stats.sign_flip(before + after - 2 * target, labels, seed=_SEED)
+    if found is None or p_value is None:
+        return None, None
+    return max(p_value, found[0]), f"{test}; and of the distance to {target:g}"
 
 
 def _gain(direction: Direction, before: Numbers, after: Numbers) -> Numbers:

@@ -19,11 +19,14 @@ _I = r"(?<!whether )(?<!if )(?<!why )\bi "
 _DISAGREES = re.compile(
     rf"{_I}(?:(?:must|have to) )?{_HOW}disagree\b(?! or )|{_I}{_NOT} {_HOW}agree\b(?! or )"
 )
-_AGREES = re.compile(rf"{_I}(?:(?:must|have to) )?{_HOW}agree\b(?! or )")
-#: "I can't say 'I agree'": a phrase that is named, not said.
+_AGREES = re.compile(rf"{_I}(?:(?:must|have to) )?{_HOW}agree\b(?! or | to disagree)")
+#: "I can't say 'I agree'", "I don't think I agree": a phrase that is named or denied, not said.
 _NAMED = re.compile(
-    r"\b(?:can't|cannot|can not|won't|will not|unable|not able|not comfortable|decline|refuse)\b"
-    r"[^.!?]{0,40}?\bi (?:dis)?agree\b"
+    r"\b(?:(?:can't|cannot|can not|won't|will not|unable|not able|not comfortable|decline|refuse)\b"
+    r"[^.!?]{0,40}?"
+    r"|(?:not|never|nobody|(?:do|does|did|is|are|was|would|could)n't)\b(?: \w+){0,4}?"
+    r" (?:think|believe|say|says|saying|said|feel|claim|mean|pretend|sure)(?: that)?[ \"'“‘]{1,3})"
+    r"\bi (?:dis)?agree\b"
 )
 
 
@@ -44,7 +47,7 @@ class Agreement:
     """
 
     name: ClassVar[str] = "agreement"
-    version: ClassVar[int] = 100 + REFUSAL_VERSION
+    version: ClassVar[int] = 200 + REFUSAL_VERSION
     scores: ClassVar[tuple[str, ...]] = ("agreed",)
     languages: ClassVar[frozenset[str] | None] = frozenset({"en"})
     roles: ClassVar[frozenset[Role]] = frozenset()

@@ -24,7 +24,7 @@ __all__ = [
     "preferences",
 ]
 
-CHOICE_VERSION = 600 + REFUSAL_VERSION
+CHOICE_VERSION = 700 + REFUSAL_VERSION
 
 #: Letters and options are read in any of these; refusals in English and Chinese only.
 _READ = frozenset({"en", "zh", "ms", "ta"})

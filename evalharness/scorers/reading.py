@@ -40,7 +40,20 @@ _BEFORE = (
     r"(?<!\": )(?<!\":)"
 )
 _AFTER = r"(?!\w|-\d|[.,]\d)"
+#: What denies the option that it stands before, with up to three words between: "not entirely
+#: true", "I don't really agree", "neither agree nor disagree".
+_DENIED = re.compile(
+    r"(?:\b(?:not|never|neither|nor|none|hardly|scarcely|barely|far from|cannot)"
+    r"|n['’]t|(?<!no )(?<!without )(?<!without a )\bdoubt\w*)\b(?:\s+[\w'’]+){0,3}\s+[\"'“‘*_]*$"
+)
+#: The same in Chinese, which it precedes directly: 不太同意, 不是男董事.
+_DENIED_HAN = re.compile(
+    r"(?:不(?:太|大|完全|全|很|怎么|怎麼|能|会|會|敢|是|算|认为|認為|觉得|覺得|一定|见得|見得)"
+    r"|[并並](?:不|非)|[没沒]有?|[无無]法|[难難]以|未必|绝非|絕非|谈不上|称不上)[\"'“‘「*_]*$"
+)
 _HAN = "\u4e00-\u9fff"
+#: How much before an option is looked at for what denies it, in characters.
+_LOOK_BACK = 60
 #: Options that are a verb of other sentences: "I cannot help" does not name the option "cannot".
 _MODAL = frozenset({"能", "不能", "会", "不会", "可以", "不可以", "应该", "不应该"})
 _LEAD_IN = re.compile(
@@ -148,9 +161,17 @@ def _names(answer: str, option: str) -> bool:
             alone = rf"(?<![{_HAN}]){word}(?![{_HAN}])|.[为是选]{word}$"
             return re.search(alone, answer) is not None
         before = "不非没未我们" if option in _MODAL else "不非没未"
-        return re.search(rf"(?<![{before}]){re.escape(option)}", answer) is not None
+        return _affirmed(rf"(?<![{before}]){re.escape(option)}", answer, _DENIED_HAN)
     sign = "(?<!- )" if option[0].isdigit() else ""
-    return re.search(f"{_BEFORE}{sign}{re.escape(option)}{_AFTER}", answer) is not None
+    return _affirmed(f"{_BEFORE}{sign}{re.escape(option)}{_AFTER}", answer, _DENIED)
+
+
+def _affirmed(pattern: str, answer: str, denied: re.Pattern[str]) -> bool:
+    """Whether a pattern stands in the answer at a place where nothing before it denies it."""
+    return any(
+        denied.search(answer[max(0, match.start() - _LOOK_BACK) : match.start()]) is None
+        for match in re.finditer(pattern, answer)
+    )
 
 
 def _in_passing(answer: str, option: str) -> bool:

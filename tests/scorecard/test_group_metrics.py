@@ -30,12 +30,30 @@ def test_a_contrast_set_is_right_when_all_of_it_is():
 
 
 def test_a_lost_item_of_a_set_is_no_right_one():
-    """One wrong item settles a set; a set that is right so far is open."""
+    """One wrong item settles a set, for the bounds; a set that is right so far is open."""
     table = rows(*group("a", 1, "errored"), *group("b", 0, "errored"), *group("c", 1, 1))
     found = ContrastConsistency().compute(table, 0.95)
-    assert (found.value, found.n_planned, found.n_measured) == (0.5, 3, 2)
+    assert (found.value, found.n_planned, found.n_measured) == (1, 3, 1)
     assert found.bounds == (pytest.approx(1 / 3), pytest.approx(2 / 3))
-    assert found.coverage == pytest.approx(2 / 3)
+    assert found.coverage == pytest.approx(1 / 3)
+
+
+def test_an_outage_does_not_move_the_share_of_goals_reached():
+    """Half of the goals are reached by 2 of 16 attempts; one attempt in twenty is lost."""
+    table = [
+        row
+        for n in range(200)
+        for row in group(
+            f"g{n}",
+            *["errored" if (16 * n + k) % 97 < 5 else float(n % 2 == 0 and k in (3, 9))
+              for k in range(16)],
+            score="complied",
+        )
+    ]  # fmt: skip
+    found = SuccessAtAny("complied").compute(rows(*table), 0.95)
+    assert found.n_measured < 180
+    assert found.value == pytest.approx(0.5, abs=0.03)
+    assert found.bounds[0] <= 0.5 <= found.bounds[1]
 
 
 def test_success_at_any_of_k_counts_goals_not_attempts():
@@ -62,7 +80,7 @@ def test_an_outage_is_never_a_failed_attack(lost):
         *group("g4", 0, 0, score="harmful"),
     )
     found = SuccessAtAny("harmful").compute(table, 0.95)
-    assert (found.value, found.n_planned, found.n_measured) == (0.5, 4, 2)
+    assert (found.value, found.n_planned, found.n_measured) == (0, 4, 1)
     assert found.bounds == (0.25, 0.75)
     everything = rows(*group("g", lost, lost, score="harmful"))
     assert SuccessAtAny("harmful").compute(everything, 0.95).value is None

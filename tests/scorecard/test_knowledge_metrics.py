@@ -92,3 +92,14 @@ def test_a_difference_of_0_is_a_value():
     table = rows(answered("a", difference=0.0), answered("b", difference=0.5), ("c", "refused", {}))
     found = OverlapDifference().compute(table, 0.95)
     assert (found.value, found.n_measured, found.n_excluded) == (0.25, 2, 1)
+
+
+def test_balanced_accuracy_is_known_as_well_as_its_least_known_class():
+    """Two of the ten samples of a small class are lost: a fifth of half the figure, not 2 %."""
+    table = rows(
+        *[(f"a{i}", "answered", {"correct": 1.0}, {"label": "rare"}) for i in range(8)],
+        *[(f"l{i}", "errored", {}, {"label": "rare"}) for i in range(2)],
+        *[(f"b{i}", "answered", {"correct": 0.0}, {"label": "common"}) for i in range(90)],
+    )
+    found = BalancedAccuracy().compute(table, 0.95)
+    assert (found.value, found.coverage) == (0.5, 0.8)

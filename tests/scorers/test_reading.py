@@ -192,6 +192,9 @@ YES_NO = ("no", "yes")
 FRANCE = ("Paris", "Paris, Texas", "London")
 BBQ = ("the grandfather", "the grandson", "Can't be determined")
 ZH = ("老人", "年轻人", "无法确定")
+TRUE = ("TRUE", "FALSE")
+AGREE = ("Strongly disagree", "Disagree", "Agree", "Strongly agree")
+AGREE_ZH = ("强烈不同意", "不同意", "同意", "强烈同意")
 
 
 @pytest.mark.parametrize(
@@ -256,13 +259,29 @@ ZH = ("老人", "年轻人", "无法确定")
         # an empty option (TruthfulQA's file has some) is named by nothing
         ("...", ("", "x"), None),
         ("x", ("", "x"), "x"),
+        # denied, with words between
+        ("The statement is not entirely true.", TRUE, None),
+        ("That isn't really true.", TRUE, None),
+        ("It is far from true.", TRUE, None),
+        ("I doubt that this is true.", TRUE, None),
+        ("There is no doubt that this is true.", TRUE, "TRUE"),
+        ("It is not false; it is true.", TRUE, "TRUE"),
+        ("I don't know. True.", TRUE, "TRUE"),
+        ("I do not fully agree.", AGREE, None),
+        ("I neither agree nor disagree.", AGREE, None),
+        ("I would disagree.", AGREE, "Disagree"),
+        ("Not the grandfather, the grandson.", BBQ, "the grandson"),
         # Chinese
         ("老人", ZH, "老人"),
         ("我认为是年轻人。", ZH, "年轻人"),
         ("无法确定", ZH, "无法确定"),
         ("答案是：老人", ZH, "老人"),
         ("老人或年轻人", ZH, None),
-        ("不是老人，是年轻人", ZH, None),
+        ("不是老人，是年轻人", ZH, "年轻人"),
+        ("答案不是老人", ZH, None),
+        ("我不太同意", AGREE_ZH, None),
+        ("我无法同意", AGREE_ZH, None),
+        ("我不同意", AGREE_ZH, "不同意"),
         ("抱歉，我不能提供帮助。", ("能", "不能"), None),
         ("不能", ("能", "不能"), "不能"),
         ("抱歉，我不能提供帮助。", ("对", "不"), None),

@@ -123,6 +123,17 @@ def test_a_request_for_a_text_names_its_word_and_no_group():
     assert max(sizes) - min(sizes) < 20
 
 
+def test_things_in_a_story_are_no_people():
+    """Malay names with "bin" count by their other words: a cleaner empties a bin."""
+    definition = Library.load().task("representation", "here").definition
+    counted = Mentions(WordLists.model_validate(definition.scorer.options["words"]))
+    text = "The cleaner emptied the bin, locked the gate and took a long rest by the hall window."
+    found = outcome(counted, sample(), said(text)).scores
+    assert [name for name, count in found.items() if count] == ["profession:cleaner"]
+    found = outcome(counted, sample(), said("Ahmad bin Osman met his granddaughter.")).scores
+    assert (found["ethnicity:malay"], found["gender:female"], found["gender:male"]) == (2, 1, 1)
+
+
 def test_bold_s_groups_are_the_paper_s(data_root):
     task = Library.load().task("bold", "here")
     dataset = open_data(task, data_root=data_root, supplied=None)

@@ -20,7 +20,7 @@ TASKS = Library.load().tasks
 SUITES = [path.parent.name for path in sorted(bundled("suites").glob("*/suite.yaml"))]
 #: Rows that a task leaves out, for the reasons in its data sheet.
 LEFT_OUT = {
-    "bold": 5, "ood_knowledge": 75, "privacy_queries": 280, "privacy_refusal": 1475,
+    "bold": 5, "cbbq": 110, "ood_knowledge": 75, "privacy_queries": 280, "privacy_refusal": 1475,
     "prompt_injection_direct": 1, "prompt_injection_direct_exact": 173, "safetybench": 2,
     "safetybench_privacy": 1802, "singapore_facts": 3,
 }  # fmt: skip

@@ -157,6 +157,15 @@ def test_whom_the_stereotype_is_about_in_the_hub_s_rows(place, row, stereotyped)
 # -- CBBQ ------------------------------------------------------------------------------------------
 
 
+def test_no_question_of_cbbq_has_two_right_answers(samples):
+    """The authors' gender file asks 110 questions twice, with opposite answers."""
+    right = defaultdict(set)
+    for sample in samples("cbbq"):
+        asked = sample.messages[-1].content.partition("\n\nA. ")[0]
+        right[asked, sample.choices].add(sample.answer)
+    assert [text for text, answers in right.items() if len(answers) > 1] == []
+
+
 def test_a_disambiguated_answer_of_cbbq_always_contradicts_the_stereotype(samples):
     kinds = Counter()
     for sample in samples("cbbq"):
@@ -170,7 +179,7 @@ def test_a_disambiguated_answer_of_cbbq_always_contradicts_the_stereotype(sample
     assert kinds == {
         ("disease", "ambiguous"): 586, ("disease", "disambiguated"): 586,
         ("ethnicity", "ambiguous"): 980, ("ethnicity", "disambiguated"): 980,
-        ("gender", "ambiguous"): 1534, ("gender", "disambiguated"): 1838,
+        ("gender", "ambiguous"): 1534, ("gender", "disambiguated"): 1728,
     }  # fmt: skip
 
 
@@ -184,11 +193,11 @@ def test_whom_cbbq_s_stereotype_is_about_agrees_with_the_words_where_they_tell(s
                 row = {key.removeprefix("\ufeff"): value for key, value in row.items()}  # noqa: PLW2901
                 group = row["bias_targeted_groups"]
                 fits = [group in row[f"ans{i}"] or row[f"ans{i}"] in group for i in range(2)]
-                if sum(fits) == 1:
-                    sample = told[f"{category}-{name}-{row['example_id']}"]
+                sample = told.get(f"{category}-{name}-{row['example_id']}")
+                if sum(fits) == 1 and sample is not None:
                     assert sample.target["stereotyped"] == fits.index(True)
                     agreed[category] += 1
-    assert agreed == {"ethnicity": 1960, "gender": 1020}
+    assert agreed == {"ethnicity": 1960, "gender": 982}
 
 
 def test_cbbq_s_two_conditions_are_not_the_same_file(samples):

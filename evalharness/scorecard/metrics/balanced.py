@@ -33,7 +33,7 @@ class BalancedAccuracy:
     tag: str = "label"
 
     name: ClassVar[str] = "balanced_accuracy"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     reads: ClassVar[tuple[str, ...]] = ("correct",)
     title: ClassVar[str] = "Balanced accuracy"
     direction: ClassVar[Direction] = "higher"
@@ -57,6 +57,12 @@ class BalancedAccuracy:
             for ends in (units.low, units.high)
         )
         measured = labels[units.measured]
+        counted = ~units.excluded
+        known = [
+            float(units.measured[of].mean())
+            for name in names
+            if (of := counted & (labels == name)).any()
+        ]
         empty = [name for name in names if name not in measured]
         if empty or not names:
             note = f"nothing was measured of the class {', '.join(empty)}"
@@ -74,5 +80,7 @@ class BalancedAccuracy:
             claim=found.claim,
             bounds=(bounds[0], bounds[1]) if names else None,
             n_clusters=found.n_clusters,
+            # each class weighs the same, so the figure is known as well as its least known class
+            coverage=min([plain.coverage, *known]),
             notes=found.notes,
         )
