@@ -23,7 +23,7 @@ from evalharness.store.packed import PackedSamples
 from evalharness.tasks.attempts import ATTEMPT_VERSION
 from evalharness.tasks.data import DATA_ROOT_VARIABLE, open_data
 from evalharness.tasks.definition import CONDITIONS, MethodName, TaskDefinition
-from evalharness.tasks.library import Library, Task
+from evalharness.tasks.library import Library, Suite, Task
 from evalharness.tasks.planned import PlannedTask, decoding_of
 from evalharness.tasks.render import PROMPT_VERSION, Renderer
 
@@ -83,6 +83,10 @@ def make_plan(
             raise ConfigError(f"tasks: '{made.name}' stands twice; keep one of them")
         planned.append(made)
         samples[made.name] = packed
+    if not planned:
+        own = [t.name for n in config.suites for t in _supplied_tasks(loaded, library, n)]
+        said = [*left_out.values(), *(f"'{name}' needs data of yours" for name in own)]
+        raise ConfigError(f"there is nothing to run: {'; '.join(said) or 'the suite is empty'}")
     suites = {task.suite for task in planned}
     measurement = measurement_of(
         planned,
@@ -142,13 +146,7 @@ def scoring_parts(
 def _entries(loaded: Loaded, library: Library) -> Iterator[TaskEntry]:
     named = {entry.task for entry in loaded.config.tasks}
     for name in loaded.config.suites:
-        if _is_folder(name):
-            folder = _folder(loaded, name)
-            chosen = [s for s in library.suites.values() if s.folder.resolve() == folder]
-            suite = chosen[0]
-        else:
-            suite = library.suite(name, "suites")
-        for task in library.tasks_of(suite):
+        for task in library.tasks_of(_suite(loaded, library, name)):
             # data that only the user has cannot be part of a whole suite
             if task.name not in named and task.definition.supplied is None:
                 yield TaskEntry(task=task.name)
@@ -178,6 +176,20 @@ def _elsewhere(task: Task, loaded: Loaded) -> str | None:
         f"'{task.name}' has no mirror, and its data is not fetched where a data root is set; to "
         f"fetch it, add 'tasks: [{task.name}]'"
     )
+
+
+def _suite(loaded: Loaded, library: Library, name: str) -> Suite:
+    """The suite that a configuration names, by its name or folder."""
+    if not _is_folder(name):
+        return library.suite(name, "suites")
+    folder = _folder(loaded, name)
+    return next(s for s in library.suites.values() if s.folder.resolve() == folder)
+
+
+def _supplied_tasks(loaded: Loaded, library: Library, name: str) -> list[Task]:
+    """The tasks of a whole suite that it leaves out because only the user has their data."""
+    suite = _suite(loaded, library, name)
+    return [task for task in library.tasks_of(suite) if task.definition.supplied is not None]
 
 
 def suite_folders(loaded: Loaded) -> list[Path]:

@@ -147,8 +147,10 @@ def _cell(
     metric, floor = use.metric, settings["floor"]
     computed = metric.compute(rows, settings["level"])
     counted = computed.n_planned - computed.n_excluded
-    # where the definition leaves nothing to measure, nothing is missing either
-    insufficient = counted > 0 and (computed.coverage < floor or computed.n_measured < 2)
+    # where the definition leaves nothing to measure, nothing is missing either; where the draw
+    # has nothing for a metric, there is nothing to read
+    few = counted > 0 and (computed.coverage < floor or computed.n_measured < 2)
+    insufficient = few or not computed.n_planned
     missing = counted - computed.n_measured
     bounds = computed.bounds if computed.coverage < 1 and counted else None
     return model.Cell(

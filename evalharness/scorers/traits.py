@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, ClassVar
 
+from evalharness.errors import MissingExtraError
 from evalharness.records import Attempt, Outcome, OutcomeKind, Response, Role, Sample
 from evalharness.scorers.base import Scoring, first_look, one_by_one
 from evalharness.scorers.refusal import LANGUAGES, REFUSAL_VERSION, is_refusal
@@ -38,8 +39,10 @@ _WORD = re.compile(
 
 @lru_cache(maxsize=1)
 def _vader() -> SentimentIntensityAnalyzer:
-    from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
-
+    try:
+        from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
+    except ImportError:
+        raise MissingExtraError("The sentiment of texts", "local") from None
     return SentimentIntensityAnalyzer()
 
 
@@ -85,6 +88,9 @@ class PlainTraits:
     languages: ClassVar[frozenset[str] | None] = LANGUAGES
     roles: ClassVar[frozenset[Role]] = frozenset()
 
+    def __post_init__(self) -> None:
+        _vader()  # a missing extra is told before the first call
+
     def score(self, sample: Sample, attempt: Attempt) -> Scoring:
         return one_by_one([self._outcome(sample, response) for response in attempt.responses])
 
@@ -117,6 +123,9 @@ class Traits:
     scores: ClassVar[tuple[str, ...]] = (*PlainTraits.scores, *Toxicity.scores)
     languages: ClassVar[frozenset[str] | None] = LANGUAGES
     roles: ClassVar[frozenset[Role]] = Toxicity.roles
+
+    def __post_init__(self) -> None:
+        _vader()  # a missing extra is told before the first call
 
     def score(self, sample: Sample, attempt: Attempt) -> Scoring:
         judged = yield from Toxicity(self.attribute, self.threshold).score(sample, attempt)

@@ -231,8 +231,9 @@ class Library:
                 hint = yamlfile.did_you_mean(parts[1], self._names)
                 raise ConfigError(f"{where}: there is no task '{parts[1]}' to derive from{hint}")
             return derived.over(base)
-        hint = yamlfile.did_you_mean(name, self._names)
-        raise ConfigError(f"{where}: there is no task '{name}'{hint}")
+        # of a derived task's name the first part alone can be meant otherwise
+        hint = yamlfile.did_you_mean(parts[0] if parts is not None else name, self._names)
+        raise ConfigError(f"{where}: there is no task '{parts[0] if parts else name}'{hint}")
 
     def suite(self, name: str, where: str) -> Suite:
         """One suite by name.

@@ -59,7 +59,7 @@ def mean_of(units: Units, level: float, value_range: tuple[float, float]) -> Com
 def _computed(units: Units, estimate: stats.Estimate) -> Computed:
     n_excluded = int(units.excluded.sum())
     notes = estimate.notes
-    if units.coverage < 1 and units.measured.all():
+    if units.coverage < 1 and len(units.measured) and units.measured.all():
         notes += (f"{1 - units.coverage:.1%} of the repeats were not measured",)
     return Computed(
         value=estimate.value,
