@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -10,6 +11,8 @@ import evalharness
 from evalharness.cli.app import run_app
 from evalharness.comparison import compare_runs
 from evalharness.errors import ConfigError, RunError
+from evalharness.pipeline import tasks_of
+from evalharness.scorecard.differences import differences
 from evalharness.store.directory import RunDirectory
 from tests.support import FakeModel, item, write_suite
 
@@ -211,3 +214,12 @@ def test_in_a_notebook(ran):
     shown = found._repr_html_()
     assert "no difference shown" in shown
     assert "is not comparable: items: 40 items" in shown
+
+
+def test_a_part_that_one_protocol_lacks_is_a_difference(ran):
+    run = ran("a", range(9))
+    planned = tasks_of(RunDirectory.existing(run).read_json(run / "run.json"))[0]
+    more = replace(planned, protocol={**planned.protocol, "languages": "0123456789abcdef"})
+    for one, other in ((planned, more), (more, planned)):
+        (found,) = differences(one, other, {}, {})
+        assert (found.part, {found.a, found.b}) == ("languages", {"none", "0123456789ab"})

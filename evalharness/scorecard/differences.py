@@ -38,8 +38,8 @@ def differences(
         models_a, models_b: role -> identity, of the run that each belongs to.
     """
     found: list[PartDiffers] = []
-    for part in a.protocol:
-        if a.protocol[part] == b.protocol.get(part):
+    for part in dict.fromkeys([*a.protocol, *b.protocol]):
+        if a.protocol.get(part) == b.protocol.get(part):
             continue
         if part == "scorer":
             found += _scorer(a, b, models_a, models_b)
@@ -61,7 +61,7 @@ def _words(part: str, task: PlannedTask) -> str:
         case "metrics":
             return ", ".join(ref.options.get("name", ref.name) for ref in task.definition.metrics)
         case _:
-            return task.protocol[part][:12]
+            return task.protocol.get(part, "none")[:12]
 
 
 def _scorer(

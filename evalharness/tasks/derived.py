@@ -80,6 +80,11 @@ class DerivedDefinition(ShortForms):
             raise ValueError(
                 f"'{base.task}' has the scorer '{base.scorer.name}'; a base has one of: {wanted}"
             )
+        if base.transform is not None and self.transform is not None:
+            raise ValueError(
+                f"'{base.task}' makes its items by a transform itself ({base.transform.name}), "
+                "which this one would take the place of"
+            )
         languages = [lang for lang in base.languages if lang in (self.languages or base.languages)]
         if languages != base.languages and self.transform is None:
             raise ValueError(f"'{base.task}' has items in {base.languages}, not only {languages}")

@@ -114,6 +114,12 @@ def test_a_base_of_choice_makes_a_task_for_each(tmp_path):
         library.task("loud(loud)", "here")
 
 
+def test_a_base_with_a_transform_of_its_own_is_none_for_another(tmp_path):
+    library = derived(tmp_path, {"default": ["small"], "scorers": ["choice"]})
+    with pytest.raises(TaskError, match="'ood_style' makes its items by a transform itself"):
+        library.task("loud(ood_style)", "here")
+
+
 def test_a_base_that_is_named_is_the_only_one(tmp_path):
     with pytest.raises(TaskError, match="'loud' is made of small alone"):
         derived(tmp_path).task("loud(quickstart_factuality)", "here")
@@ -161,3 +167,18 @@ def test_a_derived_task_runs_like_any_other(tmp_path):
     assert card.metrics["accuracy"].value == 1
     assert set(card.metrics["accuracy"].slices["variant"]) == {"clean", "attacked"}
     assert run.scorecard.dimensions["bias"].tasks["small"].protocol_id != card.protocol_id
+
+
+def test_a_misspelled_derived_task_is_named_by_its_first_part(tmp_path):
+    library = derived(tmp_path, {"default": ["small"], "scorers": ["choice"]})
+    with pytest.raises(ConfigError, match="no task 'loudd'; did you mean 'loud'"):
+        library.task("loudd(small)", "here")
+
+
+def test_a_run_of_nothing_is_an_error(tmp_path):
+    suite = write_task(
+        tmp_path / "mine", "own", data={"supplied": "rows", "sample": {"prompt": "q"}}
+    )
+    model = FakeModel(lambda _request: "green")
+    with pytest.raises(ConfigError, match="nothing to run: 'own' needs data of yours"):
+        evalharness.run({"target": model, "suites": [str(suite)]}, out=tmp_path / "results")
