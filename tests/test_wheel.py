@@ -47,7 +47,8 @@ def test_it_holds_the_suites_the_configs_and_the_demo_model(wheel):
         assert name in names
     assert not [name for name in names if name.startswith(("tests/", "notebooks/", "results/"))]
     assert not [name for name in names if "shared" in name or name.endswith((".pkl", ".bin"))]
-    assert size < 6_000_000
+    # the demo models are three of these, the items and data sheets of the suites two
+    assert size < 7_000_000
 
 
 def test_it_runs_from_another_folder(wheel, tmp_path):
