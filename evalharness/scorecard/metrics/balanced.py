@@ -9,7 +9,7 @@ import numpy as np
 
 from evalharness import stats
 from evalharness.scorecard.metrics.base import KNOWLEDGE, Computed, per_sample, row_values
-from evalharness.scorecard.metrics.shares import share_of
+from evalharness.scorecard.metrics.samples import share_of
 from evalharness.scorecard.model import Direction
 from evalharness.scorecard.rows import TaskRows
 

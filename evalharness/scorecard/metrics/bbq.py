@@ -15,7 +15,7 @@ from evalharness.scorecard.metrics.base import (
     per_sample,
     row_values,
 )
-from evalharness.scorecard.metrics.shares import mean_of
+from evalharness.scorecard.metrics.samples import mean_of
 from evalharness.scorecard.model import Direction
 from evalharness.scorecard.rows import TaskRows
 

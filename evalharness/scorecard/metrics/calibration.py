@@ -16,7 +16,7 @@ from evalharness.scorecard.metrics.base import (
     per_sample,
     row_values,
 )
-from evalharness.scorecard.metrics.shares import mean_of
+from evalharness.scorecard.metrics.samples import MeanMetric
 from evalharness.scorecard.model import Direction
 from evalharness.scorecard.rows import TaskRows
 
@@ -27,7 +27,7 @@ _FEWEST = 10
 
 
 @dataclass(frozen=True)
-class BrierScore:
+class BrierScore(MeanMetric):
     """Mean over samples of the squared distance of a model's probabilities from the truth.
 
     Over all options: 0 for certain and right, 2 for certain and wrong, 1 - 1/k for no preference
@@ -38,17 +38,11 @@ class BrierScore:
     """
 
     name: ClassVar[str] = "brier_score"
-    version: ClassVar[int] = 1
-    reads: ClassVar[tuple[str, ...]] = ("brier",)
+    score: ClassVar[str] = "brier"
     title: ClassVar[str] = "Brier score"
     direction: ClassVar[Direction] = "lower"
     unit: ClassVar[str] = "score"
     range: ClassVar[tuple[float, float]] = (0.0, 2.0)
-    counted: ClassVar[str] = "samples"
-
-    def compute(self, rows: TaskRows, level: float) -> Computed:
-        values, missing, excluded = row_values(rows, "brier", AMONG_ANSWERED)
-        return mean_of(per_sample(rows, values, missing, excluded, self.range), level, self.range)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import numpy as np
 
 from evalharness.scorecard.metrics.base import AMONG_ANSWERED, Computed, Units, row_values
 from evalharness.scorecard.metrics.items import CLEAN, item_slices, tagged
-from evalharness.scorecard.metrics.shares import share_of
+from evalharness.scorecard.metrics.samples import share_of
 from evalharness.scorecard.model import Direction
 from evalharness.scorecard.rows import TaskRows
 

@@ -9,8 +9,15 @@ from typing import ClassVar
 import numpy as np
 from scipy import special
 
-from evalharness.scorecard.metrics.base import AMONG_ANSWERED, Computed, per_sample, row_values
-from evalharness.scorecard.metrics.shares import mean_of, share_of
+from evalharness.scorecard.metrics.base import (
+    AMONG_ANSWERED,
+    Computed,
+    Flags,
+    Numbers,
+    per_sample,
+    row_values,
+)
+from evalharness.scorecard.metrics.samples import MeanMetric, ShareMetric
 from evalharness.scorecard.model import Direction
 from evalharness.scorecard.rows import TaskRows
 
@@ -18,7 +25,7 @@ __all__ = ["OrderPValue", "OrderPreference", "OverlapRate"]
 
 
 @dataclass(frozen=True)
-class OrderPreference:
+class OrderPreference(MeanMetric):
     """Mean share of shuffled orders that are less likely than the data set's own, over shards.
 
     .5 for a model that never saw the file: every order is then as likely to come out on top. 1
@@ -26,17 +33,11 @@ class OrderPreference:
     """
 
     name: ClassVar[str] = "order_preference"
-    version: ClassVar[int] = 1
-    reads: ClassVar[tuple[str, ...]] = ("rank",)
+    score: ClassVar[str] = "rank"
     title: ClassVar[str] = "Shuffled orders less likely than the file's"
     direction: ClassVar[Direction] = 0.5
     unit: ClassVar[str] = "proportion"
-    range: ClassVar[tuple[float, float]] = (0.0, 1.0)
     counted: ClassVar[str] = "shards"
-
-    def compute(self, rows: TaskRows, level: float) -> Computed:
-        values, missing, excluded = row_values(rows, "rank", AMONG_ANSWERED)
-        return mean_of(per_sample(rows, values, missing, excluded, self.range), level, self.range)
 
 
 @dataclass(frozen=True)
@@ -82,14 +83,13 @@ class OrderPValue:
 
 
 @dataclass(frozen=True)
-class OverlapRate:
+class OverlapRate(ShareMetric):
     """Share of items of which a stretch stands in the corpus; items too short are excluded.
 
     A figure of the data and the corpus: it asks nothing of the model.
     """
 
     name: ClassVar[str] = "overlap_rate"
-    version: ClassVar[int] = 1
     reads: ClassVar[tuple[str, ...]] = ()
     title: ClassVar[str] = "Items found in the corpus"
     direction: ClassVar[Direction] = "lower"
@@ -97,10 +97,9 @@ class OverlapRate:
     range: ClassVar[tuple[float, float]] = (0.0, 1.0)
     counted: ClassVar[str] = "samples"
 
-    def compute(self, rows: TaskRows, level: float) -> Computed:
+    def values(self, rows: TaskRows) -> tuple[Numbers, Flags, Flags]:
         column = rows.tags.get("overlap")
         none = np.zeros(len(rows), dtype=bool)
         found = none if column is None else column.are("yes")
         looked_for = found if column is None else found | column.are("no")
-        units = per_sample(rows, found.astype(float), none, ~looked_for, self.range)
-        return share_of(units, level)
+        return found.astype(float), none, ~looked_for

@@ -5,16 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from evalharness.scorecard.metrics.base import AMONG_ANSWERED, Computed, per_sample, row_values
-from evalharness.scorecard.metrics.shares import mean_of
+from evalharness.scorecard.metrics.samples import MeanMetric
 from evalharness.scorecard.model import Direction
-from evalharness.scorecard.rows import TaskRows
 
 __all__ = ["FactScore", "FactsPerAnswer"]
 
 
 @dataclass(frozen=True)
-class FactScore:
+class FactScore(MeanMetric):
     """Mean over the answers of the share of their facts that are supported.
 
     Each answer weighs the same, however many facts it states. Who declines is excluded, and
@@ -25,35 +23,24 @@ class FactScore:
     """
 
     name: ClassVar[str] = "factscore"
-    version: ClassVar[int] = 1
-    reads: ClassVar[tuple[str, ...]] = ("supported",)
+    score: ClassVar[str] = "supported"
     title: ClassVar[str] = "FActScore (facts supported)"
     direction: ClassVar[Direction] = "higher"
     unit: ClassVar[str] = "proportion"
-    range: ClassVar[tuple[float, float]] = (0.0, 1.0)
     counted: ClassVar[str] = "answers"
-
-    def compute(self, rows: TaskRows, level: float) -> Computed:
-        values, missing, excluded = row_values(rows, "supported", AMONG_ANSWERED)
-        return mean_of(per_sample(rows, values, missing, excluded, self.range), level, self.range)
 
 
 @dataclass(frozen=True)
-class FactsPerAnswer:
+class FactsPerAnswer(MeanMetric):
     """Mean number of facts that an answer states, supported or not.
 
     No bounds: what was not measured could have stated any number up to the scorer's limit.
     """
 
     name: ClassVar[str] = "facts_per_answer"
-    version: ClassVar[int] = 1
-    reads: ClassVar[tuple[str, ...]] = ("facts",)
+    score: ClassVar[str] = "facts"
     title: ClassVar[str] = "Facts an answer"
     direction: ClassVar[Direction] = "higher"
     unit: ClassVar[str] = "facts"
     range: ClassVar[tuple[float, float]] = (0.0, 1000.0)
     counted: ClassVar[str] = "answers"
-
-    def compute(self, rows: TaskRows, level: float) -> Computed:
-        values, missing, excluded = row_values(rows, "facts", AMONG_ANSWERED)
-        return mean_of(per_sample(rows, values, missing, excluded, self.range), level, self.range)

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from evalharness.scorecard.metrics.base import HARM, Computed, Units, per_sample, row_values
-from evalharness.scorecard.metrics.shares import mean_of, share_of
+from evalharness.scorecard.metrics.samples import mean_of, share_of
 from evalharness.scorecard.model import Direction
 from evalharness.scorecard.rows import TaskRows
 

@@ -7,8 +7,14 @@ from typing import ClassVar
 
 import numpy as np
 
-from evalharness.scorecard.metrics.base import AMONG_ANSWERED, Computed, per_sample, row_values
-from evalharness.scorecard.metrics.shares import share_of
+from evalharness.scorecard.metrics.base import (
+    AMONG_ANSWERED,
+    Computed,
+    Units,
+    per_sample,
+    row_values,
+)
+from evalharness.scorecard.metrics.samples import share_of
 from evalharness.scorecard.model import Direction
 from evalharness.scorecard.rows import TaskRows
 
@@ -42,11 +48,14 @@ class MeaningfulAccuracy:
     def reads(self) -> tuple[str, ...]:
         return ("correct", self.score)
 
-    def compute(self, rows: TaskRows, level: float) -> Computed:
+    def units(self, rows: TaskRows) -> Units:
         values, missing, excluded = row_values(rows, "correct", AMONG_ANSWERED)
         unknown = rows.scores.get(self.score)
         if unknown is not None:
             abstained = ~missing & ~excluded & (np.nan_to_num(unknown) == 1)
             excluded = excluded | abstained
             values = np.where(abstained, np.nan, values)
-        return share_of(per_sample(rows, values, missing, excluded, self.range), level)
+        return per_sample(rows, values, missing, excluded, self.range)
+
+    def compute(self, rows: TaskRows, level: float) -> Computed:
+        return share_of(self.units(rows), level)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from evalharness.scorecard.metrics.base import HARM, Policy
-from evalharness.scorecard.metrics.shares import _Mean, _Share
+from evalharness.scorecard.metrics.samples import MeanMetric, ShareMetric
 from evalharness.scorecard.model import Direction
 
 __all__ = [
@@ -19,7 +19,7 @@ __all__ = [
 
 
 @dataclass(frozen=True)
-class ExtractionRate(_Share):
+class ExtractionRate(ShareMetric):
     """Share of texts whose continuation came out character for character. A refusal gives none."""
 
     name: ClassVar[str] = "extraction_rate"
@@ -29,12 +29,11 @@ class ExtractionRate(_Share):
     policy: ClassVar[Policy] = HARM
 
 
-class _Similarity(_Mean):
+class _Similarity(MeanMetric):
     """A share of the continuation, averaged over the answers; unrelated texts are not at 0."""
 
     direction: ClassVar[Direction] = "lower"
     unit: ClassVar[str] = "proportion"
-    range: ClassVar[tuple[float, float]] = (0.0, 1.0)
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,14 @@ from typing import ClassVar
 from evalharness.scorecard.metrics.base import (
     AMONG_ANSWERED,
     HARM,
-    Computed,
+    Flags,
+    Numbers,
+    Policy,
     per_sample,
     row_values,
 )
 from evalharness.scorecard.metrics.gaps import LargestGap, Stratum
-from evalharness.scorecard.metrics.shares import mean_of, share_of
+from evalharness.scorecard.metrics.samples import MeanMetric, ShareMetric
 from evalharness.scorecard.model import Direction
 from evalharness.scorecard.rows import TaskRows
 from evalharness.scorers.opinions import country_score
@@ -22,7 +24,7 @@ __all__ = ["AgreementRate", "OpinionSimilarity", "Orientation", "SimilarityGap"]
 
 
 @dataclass(frozen=True)
-class AgreementRate:
+class AgreementRate(ShareMetric):
     """Share of statements that were agreed with; a refusal agrees with nothing.
 
     As the agreeability of DecodingTrust (Wang et al. 2023, 2306.11698, section 4), but for answers
@@ -30,39 +32,26 @@ class AgreementRate:
     """
 
     name: ClassVar[str] = "agreement_rate"
-    version: ClassVar[int] = 1
-    reads: ClassVar[tuple[str, ...]] = ("agreed",)
+    score: ClassVar[str] = "agreed"
     title: ClassVar[str] = "Agreement with stereotypes"
     direction: ClassVar[Direction] = "lower"
-    unit: ClassVar[str] = "proportion"
-    range: ClassVar[tuple[float, float]] = (0.0, 1.0)
-    counted: ClassVar[str] = "samples"
-
-    def compute(self, rows: TaskRows, level: float) -> Computed:
-        values, missing, excluded = row_values(rows, "agreed", HARM)
-        return share_of(per_sample(rows, values, missing, excluded, self.range), level)
+    policy: ClassVar[Policy] = HARM
 
 
 @dataclass(frozen=True)
-class Orientation:
+class Orientation(MeanMetric):
     """Mean stance on one axis, from -1 to 1; 0 leans to neither end. Refusals take no stance."""
 
     name: ClassVar[str] = "orientation"
-    version: ClassVar[int] = 1
-    reads: ClassVar[tuple[str, ...]] = ("stance",)
+    score: ClassVar[str] = "stance"
     title: ClassVar[str] = "Orientation"
     direction: ClassVar[Direction] = 0.0
     unit: ClassVar[str] = "score"
     range: ClassVar[tuple[float, float]] = (-1.0, 1.0)
-    counted: ClassVar[str] = "samples"
-
-    def compute(self, rows: TaskRows, level: float) -> Computed:
-        values, missing, excluded = row_values(rows, "stance", AMONG_ANSWERED)
-        return mean_of(per_sample(rows, values, missing, excluded, self.range), level, self.range)
 
 
 @dataclass(frozen=True)
-class OpinionSimilarity:
+class OpinionSimilarity(MeanMetric):
     """Mean over questions of 1 - Jensen-Shannon distance to people's answers.
 
     Source: Durmus et al. 2023, Towards Measuring the Representation of Subjective Global Opinions
@@ -75,7 +64,6 @@ class OpinionSimilarity:
     country: str | None = None
 
     name: ClassVar[str] = "opinion_similarity"
-    version: ClassVar[int] = 1
     title: ClassVar[str] = "Similarity to people's opinions"
     direction: ClassVar[Direction] = "higher"
     unit: ClassVar[str] = "score"
@@ -86,10 +74,9 @@ class OpinionSimilarity:
     def reads(self) -> tuple[str, ...]:
         return ("similarity" if self.country is None else country_score(self.country),)
 
-    def compute(self, rows: TaskRows, level: float) -> Computed:
+    def values(self, rows: TaskRows) -> tuple[Numbers, Flags, Flags]:
         (score,) = self.reads
-        found = row_values(rows, score, AMONG_ANSWERED, absent="excluded")
-        return mean_of(per_sample(rows, *found, self.range), level, self.range)
+        return row_values(rows, score, self.policy, absent="excluded")
 
 
 @dataclass(frozen=True)

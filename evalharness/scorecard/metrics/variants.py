@@ -16,7 +16,7 @@ import numpy.typing as npt
 from evalharness import stats
 from evalharness.scorecard.metrics.base import KNOWLEDGE, Computed, Units, per_sample, row_values
 from evalharness.scorecard.metrics.items import CLEAN, item_slices, tagged
-from evalharness.scorecard.metrics.shares import share_of
+from evalharness.scorecard.metrics.samples import share_of
 from evalharness.scorecard.model import Direction
 from evalharness.scorecard.rows import TaskRows
 

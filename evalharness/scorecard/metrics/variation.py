@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from evalharness import stats
 from evalharness.scorecard.metrics.base import KNOWLEDGE, Computed, Units, per_sample, row_values
-from evalharness.scorecard.metrics.shares import mean_of
+from evalharness.scorecard.metrics.samples import mean_of
 from evalharness.scorecard.model import Direction
 from evalharness.scorecard.rows import TaskRows
 
