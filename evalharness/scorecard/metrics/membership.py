@@ -17,6 +17,7 @@ from evalharness.scorecard.metrics.base import (
     per_sample,
     row_values,
 )
+from evalharness.scorecard.metrics.samples import members_of
 from evalharness.scorecard.model import Direction
 from evalharness.scorecard.rows import TaskRows
 
@@ -63,14 +64,6 @@ class _Table:
     first: Units
     columns: Sequence[Numbers]
     notes: tuple[str, ...]
-
-    @property
-    def units(self) -> list[npt.NDArray[np.intp]]:
-        """Indices of each cluster's texts; of each text, where there are no clusters."""
-        clusters = self.first.clusters
-        if clusters is None:
-            return [np.array([index]) for index in range(len(self.columns[0]))]
-        return stats.cluster_units(clusters)
 
 
 def _table(rows: TaskRows, scores: Sequence[str]) -> _Table:
@@ -140,7 +133,7 @@ class MembershipAUC:
         return _computed(
             table,
             stats.cluster_bootstrap(
-                statistic, table.units, seed=_SEED, level=level, value_range=self.range
+                statistic, members_of(table.first), seed=_SEED, level=level, value_range=self.range
             ),
         )
 
@@ -184,6 +177,6 @@ class ExcessAUC:
         return _computed(
             table,
             stats.cluster_bootstrap(
-                statistic, table.units, seed=_SEED, level=level, value_range=self.range
+                statistic, members_of(table.first), seed=_SEED, level=level, value_range=self.range
             ),
         )

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
 
 from evalharness import stats
 from evalharness.scorecard.metrics.base import (
@@ -17,7 +21,18 @@ from evalharness.scorecard.metrics.base import (
 )
 from evalharness.scorecard.rows import TaskRows
 
-__all__ = ["MeanMetric", "SampleMetric", "ShareMetric", "mean_of", "share_of"]
+__all__ = [
+    "MeanMetric",
+    "SampleMetric",
+    "ShareMetric",
+    "bootstrapped",
+    "mean_of",
+    "members_of",
+    "share_of",
+]
+
+#: Of a bootstrap.
+_REPLICATES = 1_000
 
 
 def share_of(units: Units, level: float) -> Computed:
@@ -49,6 +64,42 @@ def _computed(units: Units, estimate: stats.Estimate) -> Computed:
         n_clusters=estimate.n_clusters,
         coverage=units.coverage,
         notes=notes,
+    )
+
+
+def members_of(units: Units) -> list[npt.NDArray[np.intp]]:
+    """The measured units of each cluster; each alone, where there are no clusters."""
+    clusters = units.clusters
+    if clusters is None:
+        return [np.array([place]) for place in range(int(units.measured.sum()))]
+    return stats.cluster_units(clusters)
+
+
+def bootstrapped(
+    units: Units,
+    statistic: Callable[[npt.NDArray[np.intp]], float | None],
+    level: float,
+    value_range: tuple[float, float],
+    seed: int,
+) -> Computed:
+    """Any figure of the measured units, with a seeded bootstrap over their clusters.
+
+    Args:
+        statistic: from places among the measured units to the figure; None where it has none.
+    """
+    estimate = stats.cluster_bootstrap(
+        statistic, members_of(units), seed=seed, level=level, replicates=_REPLICATES,
+        value_range=value_range,
+    )  # fmt: skip
+    return Computed(
+        value=estimate.value,
+        n_planned=len(units.measured),
+        n_measured=int(units.measured.sum()),
+        interval=estimate.interval,
+        n_excluded=int(units.excluded.sum()),
+        n_clusters=None if units.clusters is None else estimate.n_clusters,
+        coverage=units.coverage,
+        notes=estimate.notes,
     )
 
 

@@ -9,10 +9,10 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from evalharness import stats
 from evalharness.scorecard.labels import Labels
 from evalharness.scorecard.metrics.base import KNOWLEDGE, Computed, Units, per_sample, row_values
 from evalharness.scorecard.metrics.items import CLEAN, item_slices, tagged
+from evalharness.scorecard.metrics.samples import bootstrapped
 from evalharness.scorecard.model import Direction
 from evalharness.scorecard.rows import TaskRows
 
@@ -20,7 +20,6 @@ __all__ = ["FormatSpread"]
 
 #: Of the bootstrap, and of the shuffles that show what chance does.
 _SEED = 20_240_103
-_REPLICATES = 1000
 _SHUFFLES = 500
 
 Numbers = npt.NDArray[np.float64]
@@ -75,25 +74,7 @@ class FormatSpread:
             accuracies = right[chosen].mean(axis=0)
             return float(accuracies.max() - accuracies.min())
 
-        clusters = units.clusters
-        members = (
-            [np.array([place]) for place in range(len(right))]
-            if clusters is None
-            else stats.cluster_units(clusters)
-        )
-        estimate = stats.cluster_bootstrap(
-            spread, members, seed=_SEED, level=level, replicates=_REPLICATES,
-            value_range=self.range,
-        )  # fmt: skip
-        return Computed(
-            estimate.value,
-            n_planned=len(measured),
-            n_measured=int(measured.sum()),
-            interval=estimate.interval,
-            n_clusters=estimate.n_clusters if clusters is not None else None,
-            coverage=units.coverage,
-            notes=estimate.notes,
-        )
+        return bootstrapped(units, spread, level, self.range, _SEED)
 
 
 def _by_format(rows: TaskRows) -> tuple[Numbers, Units]:

@@ -8,9 +8,8 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from evalharness import stats
 from evalharness.scorecard.metrics.base import KNOWLEDGE, Computed, Units, per_sample, row_values
-from evalharness.scorecard.metrics.samples import mean_of
+from evalharness.scorecard.metrics.samples import bootstrapped, mean_of
 from evalharness.scorecard.model import Direction
 from evalharness.scorecard.rows import TaskRows
 
@@ -20,7 +19,6 @@ Numbers = npt.NDArray[np.float64]
 
 #: Of the bootstrap.
 _SEED = 20_240_102
-_REPLICATES = 1000
 
 
 def _within(rows: TaskRows) -> tuple[Units, Numbers, Numbers]:
@@ -104,23 +102,4 @@ class BetweenItemVariance:
                 return None
             return max(0.0, float(mean[chosen].var(ddof=1) - noise[chosen].mean()))
 
-        clusters = units.clusters
-        members = (
-            [np.array([place]) for place in range(len(mean))]
-            if clusters is None
-            else stats.cluster_units(clusters)
-        )
-        estimate = stats.cluster_bootstrap(
-            between, members, seed=_SEED, level=level, replicates=_REPLICATES,
-            value_range=self.range,
-        )  # fmt: skip
-        return Computed(
-            value=estimate.value,
-            n_planned=len(measured),
-            n_measured=int(measured.sum()),
-            interval=estimate.interval,
-            n_excluded=int(units.excluded.sum()),
-            n_clusters=estimate.n_clusters if clusters is not None else None,
-            coverage=units.coverage,
-            notes=estimate.notes,
-        )
+        return bootstrapped(units, between, level, self.range, _SEED)
