@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import importlib.util
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from evalharness.errors import UnavailableError
+from evalharness.errors import MissingExtraError, UnavailableError
 
 __all__ = [
     "choose_device",
+    "choose_dtype",
     "file_digests",
     "first_line",
+    "need_torch",
     "no_progress_bars",
     "special_tokens",
 ]
@@ -44,6 +47,26 @@ def choose_device(asked: str, accelerators: Sequence[str], where: str = "") -> s
     raise UnavailableError(
         f"{where}device: {asked} is not there on this machine; set `device: cpu` or auto"
     )
+
+
+def choose_dtype(asked: str, device: str, config: Mapping[str, Any]) -> str:
+    """The number format asked for; for ``auto`` float32 on a CPU, else the checkpoint's own."""
+    if asked != "auto":
+        return asked
+    if device == "cpu":
+        return "float32"
+    named = config.get("dtype") or config.get("torch_dtype") or "float32"
+    return str(named).removeprefix("torch.")
+
+
+def need_torch(adapter: str) -> None:
+    """Make sure that what runs a checkpoint is installed.
+
+    Raises:
+        MissingExtraError: it is not.
+    """
+    if not all(importlib.util.find_spec(name) for name in ("torch", "transformers")):
+        raise MissingExtraError(f"The {adapter} adapter", "local")
 
 
 def file_digests(paths: Iterable[Path]) -> list[list[str]]:

@@ -6,7 +6,7 @@ import re
 import unicodedata
 
 from evalharness.ciphers import readings
-from evalharness.scorers.recognisers import folded
+from evalharness.scorers.recognisers import Planted
 
 __all__ = ["hidden_in", "repeats", "stands_in"]
 
@@ -16,9 +16,7 @@ def stands_in(phrase: str, text: str, *, ignore_case: bool = False) -> bool:
 
     Both are compared after NFKC and white-space folding.
     """
-    flags = re.IGNORECASE if ignore_case else 0
-    pattern = rf"(?<![A-Za-z0-9]){re.escape(folded(phrase))}(?![A-Za-z0-9])"
-    return re.search(pattern, folded(text), flags) is not None
+    return Planted((phrase,), ignore_case=ignore_case).in_text(text)
 
 
 def hidden_in(phrase: str, text: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from typing import ClassVar
 
 from evalharness.errors import ScorerError
@@ -85,22 +86,10 @@ def _shares(said: Sequence[str], reference: Sequence[str]) -> dict[str, float]:
 
     count = len(reference)
     cut = said[:count]
+    longest = SequenceMatcher(None, said, reference, autojunk=False).find_longest_match()
     return {
         "common_prefix": Prefix.similarity(cut, reference) / count,
         "common_subsequence": LCSseq.similarity(cut, reference) / count,
-        "common_substring": _longest_run(said, reference) / count,
+        "common_substring": longest.size / count,
         "edit_similarity": Levenshtein.normalized_similarity(cut, reference),
     }
-
-
-def _longest_run(said: Sequence[str], reference: Sequence[str]) -> int:
-    """The longest stretch of words that stands in both."""
-    longest, row = 0, [0] * (len(reference) + 1)
-    for word in said:
-        diagonal = 0
-        for place, other in enumerate(reference, 1):
-            above = row[place]
-            row[place] = diagonal + 1 if word == other else 0
-            longest = max(longest, row[place])
-            diagonal = above
-    return longest

@@ -64,17 +64,20 @@ class Planted:
         texts: the ways in which the planted text may be written; none of them empty.
         compact: ignore case, and separators between letters and digits (spaces, hyphens, dots,
             slashes, brackets, commas, underscores, plus and number signs).
+        ignore_case: ignore case alone.
     """
 
     texts: tuple[str, ...]
     compact: bool = False
+    ignore_case: bool = False
 
     @cached_property
     def _pattern(self) -> re.Pattern[str]:
         each = [_spread(text) if self.compact else re.escape(folded(text)) for text in self.texts]
         joined = "|".join(each)
         return re.compile(
-            rf"(?<![{_ALNUM}])(?:{joined})(?![{_ALNUM}])", re.IGNORECASE if self.compact else 0
+            rf"(?<![{_ALNUM}])(?:{joined})(?![{_ALNUM}])",
+            re.IGNORECASE if self.compact or self.ignore_case else 0,
         )
 
     def in_text(self, text: str) -> bool:

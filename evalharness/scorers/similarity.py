@@ -40,8 +40,10 @@ def rouge_1(answer: str, reference: str) -> float:
 
 def rouge_l(answer: str, reference: str) -> float:
     """F1 of the longest common subsequence of words (Lin 2004, section 3.1, beta = 1)."""
+    from rapidfuzz.distance import LCSseq
+
     one, other = words(answer), words(reference)
-    return _f1(_common_subsequence(one, other), len(one), len(other))
+    return _f1(LCSseq.similarity(one, other), len(one), len(other))
 
 
 def bleu(answer: str, reference: str) -> float:
@@ -84,14 +86,3 @@ def _f1(common: int, one: int, other: int) -> float:
 
 def _ngrams(text: Sequence[str], order: int) -> Counter[tuple[str, ...]]:
     return Counter(tuple(text[i : i + order]) for i in range(len(text) - order + 1))
-
-
-def _common_subsequence(one: Sequence[str], other: Sequence[str]) -> int:
-    row = [0] * (len(other) + 1)
-    for word in one:
-        diagonal = 0
-        for place, theirs in enumerate(other, 1):
-            above = row[place]
-            row[place] = diagonal + 1 if word == theirs else max(above, row[place - 1])
-            diagonal = above
-    return row[-1]

@@ -7,7 +7,6 @@ answer. The last is any checkpoint for sequence classification, which reads the 
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import threading
 from collections.abc import Sequence
 from functools import cached_property
@@ -16,11 +15,10 @@ from typing import Literal, Protocol
 
 from pydantic import Field, model_validator
 
-from evalharness.adapters._local import choose_device
+from evalharness.adapters._local import choose_device, choose_dtype, need_torch
 from evalharness.adapters.base import Capabilities, ModelIdentity, Options
 from evalharness.adapters.guard.formats import FORMATS, Turns
 from evalharness.adapters.transformers.source import Source
-from evalharness.errors import MissingExtraError
 from evalharness.records import Failure, Request, Response, digest
 
 __all__ = ["GuardAdapter", "GuardOptions"]
@@ -88,8 +86,7 @@ class GuardAdapter:
     Options = GuardOptions
 
     def __init__(self, options: GuardOptions) -> None:
-        if not all(importlib.util.find_spec(name) for name in ("torch", "transformers")):
-            raise MissingExtraError("The guard adapter", "local")
+        need_torch("guard")
         self.options = options
         self.deviations: list[str] = []
         self._lock = threading.RLock()
@@ -183,10 +180,4 @@ class GuardAdapter:
 
     @cached_property
     def _dtype(self) -> str:
-        if self.options.dtype != "auto":
-            return self.options.dtype
-        if self._device == "cpu":
-            return "float32"
-        config = self._source.config
-        named = config.get("dtype") or config.get("torch_dtype") or "float32"
-        return str(named).removeprefix("torch.")
+        return choose_dtype(self.options.dtype, self._device, self._source.config)

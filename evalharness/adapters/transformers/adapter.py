@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import importlib.util
 import threading
 from collections.abc import Sequence
 from functools import cached_property
@@ -18,13 +17,12 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from evalharness.adapters._local import choose_device
+from evalharness.adapters._local import choose_device, choose_dtype, need_torch
 from evalharness.adapters.base import Capabilities, ModelIdentity, Options
 from evalharness.adapters.transformers.loading import load_model, load_texts
 from evalharness.adapters.transformers.rows import Drawn, Pair, Prompt, Weighed
 from evalharness.adapters.transformers.source import Source
 from evalharness.adapters.transformers.texts import Texts
-from evalharness.errors import MissingExtraError
 from evalharness.records import Decoding, Failure, Request, Response
 
 if TYPE_CHECKING:
@@ -86,8 +84,7 @@ class TransformersAdapter:
     Options = TransformersOptions
 
     def __init__(self, options: TransformersOptions) -> None:
-        if not all(importlib.util.find_spec(name) for name in ("torch", "transformers")):
-            raise MissingExtraError("The transformers adapter", "local")
+        need_torch("transformers")
         self.options = options
         self.deviations: list[str] = []
         self._lock = threading.RLock()
@@ -276,13 +273,7 @@ class TransformersAdapter:
 
     @cached_property
     def _dtype(self) -> str:
-        if self.options.dtype != "auto":
-            return self.options.dtype
-        if self._device == "cpu":
-            return "float32"
-        config = self._source.config
-        named = config.get("dtype") or config.get("torch_dtype") or "float32"
-        return str(named).removeprefix("torch.")
+        return choose_dtype(self.options.dtype, self._device, self._source.config)
 
 
 def _scored(pair: Pair, found: Weighed | Failure) -> Response | Failure:
