@@ -36,15 +36,10 @@ def test_every_scorer_that_judges_free_texts_has_a_card_of_its_version():
     assert validity.card_of("compliance", 1) is None
 
 
-@pytest.mark.parametrize("name", sorted(validity.cards()))
-def test_a_card_is_what_the_program_makes_of_the_data(program, data_root, name):
-    makers = {
-        "compliance": lambda: program.compliance_card(data_root),
-    }
-    if name not in makers:
-        pytest.skip("takes a minute: python benchmarks/validity.py --check, and the full tests")
-    made = program.dumped(makers[name]())
-    assert made == (validity.FOLDER / f"{name}.yaml").read_text(encoding="utf-8")
+def test_the_card_of_refusals_is_what_the_program_makes_of_the_data(program, data_root):
+    """The quick one; all of them take a minute, below."""
+    made = program.dumped(program.compliance_card(data_root))
+    assert made == (validity.FOLDER / "compliance.yaml").read_text(encoding="utf-8")
 
 
 @pytest.mark.full

@@ -189,8 +189,8 @@ def test_whom_cbbq_s_stereotype_is_about_agrees_with_the_words_where_they_tell(s
     for category in ("ethnicity", "gender"):
         for name in ("ambiguous", "disambiguous"):
             file = data_root / "cbbq" / category / f"{name}.json.gz"
-            for row in json.loads(gzip.decompress(file.read_bytes()).decode("utf-8-sig")):
-                row = {key.removeprefix("\ufeff"): value for key, value in row.items()}  # noqa: PLW2901
+            for marked in json.loads(gzip.decompress(file.read_bytes()).decode("utf-8-sig")):
+                row = {key.removeprefix("\ufeff"): value for key, value in marked.items()}
                 group = row["bias_targeted_groups"]
                 fits = [group in row[f"ans{i}"] or row[f"ans{i}"] in group for i in range(2)]
                 sample = told.get(f"{category}-{name}-{row['example_id']}")
