@@ -6,7 +6,6 @@ stages read it from there.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,7 +20,7 @@ from evalharness.scorecard.metrics.registry import describe_metrics
 from evalharness.scorers import registry as scorers
 from evalharness.store.packed import PackedSamples
 from evalharness.tasks.attempts import ATTEMPT_VERSION
-from evalharness.tasks.data import DATA_ROOT_VARIABLE, open_data
+from evalharness.tasks.data import mirror_root, open_data
 from evalharness.tasks.definition import CONDITIONS, MethodName, TaskDefinition
 from evalharness.tasks.library import Library, Suite, Task
 from evalharness.tasks.planned import PlannedTask, decoding_of
@@ -169,8 +168,7 @@ def _elsewhere(task: Task, loaded: Loaded) -> str | None:
     """Why a task of a whole suite is not fetched: with a data root, a run means to stay offline."""
     definition = task.definition
     here = definition.mirror or all(source.file_refs for source in definition.data)
-    root = loaded.config.data_root or os.environ.get(DATA_ROOT_VARIABLE)
-    if here or not root:
+    if here or mirror_root(_path(loaded, loaded.config.data_root)) is None:
         return None
     return (
         f"'{task.name}' has no mirror, and its data is not fetched where a data root is set; to "

@@ -16,7 +16,7 @@ from evalharness.tasks.files import Row, read_rows
 from evalharness.tasks.library import Task
 from evalharness.tasks.sources import FileRef, HubRef, Join, Source, WebRef
 
-__all__ = ["DATA_ROOT_VARIABLE", "Dataset", "Part", "open_data"]
+__all__ = ["DATA_ROOT_VARIABLE", "Dataset", "Part", "mirror_root", "open_data"]
 
 DATA_ROOT_VARIABLE = "EVALHARNESS_DATA"
 
@@ -78,9 +78,7 @@ def open_data(
             f"task {task.name} tests data of yours: {definition.supplied}. "
             f"Name it in the config: tasks: [{{task: {task.name}, data: FILE or a list of rows}}]"
         )
-    root = data_root or (
-        Path(os.environ[DATA_ROOT_VARIABLE]) if os.environ.get(DATA_ROOT_VARIABLE) else None
-    )
+    root = mirror_root(data_root)
     away = any(not source.file_refs for source in definition.data)
     if away and root is not None and definition.mirror:
         if not root.is_dir():
@@ -90,6 +88,12 @@ def open_data(
         mirror = [_local(source, root, "the data root", "mirror") for source in definition.mirror]
         return Dataset(tuple(mirror))
     return Dataset(tuple(_part(source, task) for source in definition.data))
+
+
+def mirror_root(data_root: Path | None) -> Path | None:
+    """The folder of the mirror: the one given, or that of EVALHARNESS_DATA; None without either."""
+    named = os.environ.get(DATA_ROOT_VARIABLE)
+    return data_root or (Path(named) if named else None)
 
 
 def _part(source: Source, task: Task) -> Part:

@@ -98,7 +98,12 @@ class Computed:
 
 
 class Metric(Protocol):
-    """One definition of a figure. A frozen dataclass whose fields are its options."""
+    """One definition of a figure. A frozen dataclass whose fields are its options.
+
+    Beside these a metric may have ``detail`` (what its title must add to tell two uses apart),
+    ``needs`` (tag -> value, without which there is nothing to measure), ``tags`` (those by which
+    it groups samples), ``units`` (a value a sample, so that two runs can be paired) and ``slices``.
+    """
 
     name: ClassVar[str]
     #: Raised whenever the same rows would give another figure.

@@ -54,8 +54,13 @@ class BBQBias:
         """What makes this use differ from another of the same metric."""
         return self.condition
 
+    @property
+    def needs(self) -> dict[str, str]:
+        """Tag -> value, without which there is nothing to measure."""
+        return {"condition": self.condition}
+
     def compute(self, rows: TaskRows, level: float) -> Computed:
-        chosen = rows.where({"condition": self.condition})
+        chosen = rows.where(self.needs)
         unknown, missing, excluded = row_values(chosen, "unknown", AMONG_ANSWERED)
         biased, _, _ = row_values(chosen, "biased", AMONG_ANSWERED, absent="excluded")
         named = unknown == 0

@@ -128,9 +128,7 @@ class MetricUse:
     @property
     def needs(self) -> dict[str, str]:
         """Tag -> value, without which it has nothing to measure."""
-        if isinstance(self.metric, BBQBias):
-            return {**self.where, "condition": self.metric.condition}
-        return dict(self.where)
+        return {**self.where, **getattr(self.metric, "needs", {})}
 
     @property
     def tags(self) -> tuple[str, ...]:
