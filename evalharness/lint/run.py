@@ -18,6 +18,7 @@ from evalharness.lint.overlap import Print, check_overlap, print_of
 from evalharness.lint.table import KINDS, kind_of, read_table
 from evalharness.records import Sample
 from evalharness.tasks.data import open_data
+from evalharness.tasks.definition import MethodName
 from evalharness.tasks.library import Library, Task
 from evalharness.tasks.render import Renderer
 
@@ -157,7 +158,9 @@ def _lint_task(task: Task, result: Lint) -> None:
     result.looked_at.append(task.name)
     method = task.definition.methods[-1]
     try:
-        samples = list(Renderer(task, dataset, method, 1).samples())
+        # the words of an item alone: options shown in another order would hide a repeat
+        words: MethodName = "text" if method == "letter" else method
+        samples = list(Renderer(task, dataset, words, 1).samples())
     except (MappingError, TaskError, DataError) as fault:
         result.findings.append(
             Finding(
@@ -172,7 +175,7 @@ def _lint_task(task: Task, result: Lint) -> None:
         [
             Item(
                 row=sample.id,
-                prompt=_asked(sample, method),
+                prompt=_asked(sample, words),
                 options=sample.choices,
                 answer=sample.answer,
                 language=sample.language,
@@ -191,7 +194,7 @@ def _lint_task(task: Task, result: Lint) -> None:
     result.findings += _of_items(items)
 
 
-def _asked(sample: Sample, method: str) -> str | None:
+def _asked(sample: Sample, method: MethodName) -> str | None:
     """The whole conversation; None where a sentence is weighed alone, which asks nothing."""
     text = "\n".join(message.content for message in sample.messages)
     return text if text or method != "loglikelihood" else None

@@ -83,6 +83,14 @@ def test_the_same_question_again(tmp_path):
     assert found["duplicate-items", "fault"].rows == ("000020", "000021", "000022", "000023")
 
 
+def test_the_same_question_again_where_options_are_shuffled(tmp_path):
+    """The order hangs on the id; a repeat under another one is a repeat."""
+    again = [{**row, "id": f"i{n}"} for n, row in enumerate([*rows(20), *rows(4)])]
+    data = {"file": {"path": "items.jsonl"}, "sample": {**SAMPLE, "id": "id"}}
+    found = findings(suite(tmp_path, again, data=data, method="choose"))
+    assert found["duplicate-items", "fault"].rows == ("i20", "i21", "i22", "i23")
+
+
 def test_a_framework_s_key_with_a_slip(tmp_path):
     found = findings(suite(tmp_path, rows(), tags={"catalog": ["3.2"], "house-rules": ["1"]}))
     assert list(found) == [("unknown-framework", "note")]
