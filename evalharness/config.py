@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from evalharness import yamlfile
 from evalharness.errors import ConfigError
+from evalharness.policies import Policy, load_policy
 from evalharness.tasks import library
 from evalharness.tasks.definition import ComponentRef, DecodingDefinition, MethodName
 
@@ -104,6 +105,9 @@ class RunConfig(_Config):
     epochs: int | None = Field(default=None, ge=1, le=1000)
     floor: float = Field(default=0.95, ge=0, le=1, description="share measured, else insufficient")
     level: float = Field(default=0.95, gt=0, lt=1, description="of every interval")
+    policy: Policy | None = Field(
+        default=None, description="a policy file, or the name of one that comes with evalharness"
+    )
 
     data_root: str | None = Field(default=None, description="folder with the tasks' mirror files")
     durability: Literal["normal", "full"] = "normal"
@@ -124,7 +128,8 @@ class RunConfig(_Config):
     @property
     def settings(self) -> dict[str, Any]:
         """What defines a measurement beside its tasks and models."""
-        return {"seed": self.seed, "floor": self.floor, "level": self.level}
+        policy = {} if self.policy is None else {"policy": self.policy.sha256}
+        return {"seed": self.seed, "floor": self.floor, "level": self.level, **policy}
 
     @model_validator(mode="before")
     @classmethod
@@ -183,6 +188,8 @@ def load_config(source: Mapping[str, Any] | str | Path, overrides: Sequence[str]
         table = yamlfile.read(base_dir / Path(file.data["prices"]).expanduser(), ConfigError)
         yamlfile.validate(Prices, table, ConfigError)
         file.data["prices"] = table.data
+    if isinstance(file.data, dict) and isinstance(file.data.get("policy"), str):
+        file.data["policy"] = load_policy(file.data["policy"], base_dir).to_json()
     return Loaded(yamlfile.validate(RunConfig, file, ConfigError), base_dir)
 
 

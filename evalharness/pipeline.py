@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from pydantic import ValidationError
 
 import evalharness
+from evalharness import policies
 from evalharness.adapters import registry as adapter_registry
 from evalharness.adapters.base import Adapter
 from evalharness.config import Loaded, RunConfig
@@ -28,6 +29,7 @@ from evalharness.engine.plan import Plan, make_plan, suite_folders
 from evalharness.errors import MissingExtraError, RunCorruptError, RunError, UnavailableError
 from evalharness.records import Role
 from evalharness.scorecard.aggregate import build_scorecard
+from evalharness.scorecard.grades import graded
 from evalharness.scorecard.model import INSUFFICIENT, Scorecard
 from evalharness.scorers import registry as scorer_registry
 from evalharness.scorers.base import Scorer
@@ -132,7 +134,7 @@ def run_json(prepared: Prepared, run_id: str) -> dict[str, Any]:
         "versions": versions(),
         "deviations": [],
         "stopped": None,
-        "policy": None,
+        "policy": policies.registered(config.policy, before=True),
     }
 
 
@@ -334,7 +336,7 @@ def scorecard_of(directory: RunDirectory) -> Scorecard:
         raise RunError(
             f"{directory.path}: the run was not finished (no {path.name}); run its config again"
         )
-    return build_scorecard(
+    scorecard = build_scorecard(
         name=run["name"],
         tasks=tasks_of(run),
         samples=path,
@@ -342,6 +344,8 @@ def scorecard_of(directory: RunDirectory) -> Scorecard:
         settings=run["settings"],
         headlines=run["headlines"],
     )
+    policy = policies.recorded(run)
+    return scorecard if policy is None else graded(scorecard, policy)
 
 
 def load_scorecard(directory: RunDirectory) -> Scorecard:

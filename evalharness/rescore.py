@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import evalharness
-from evalharness import pipeline
+from evalharness import pipeline, policies
 from evalharness.adapters import registry as adapter_registry
 from evalharness.adapters.base import Adapter
 from evalharness.config import Loaded, RunConfig, TaskEntry, load_config
@@ -33,7 +33,7 @@ from evalharness.tasks.planned import PlannedTask
 __all__ = ["rescore"]
 
 #: What may change without asking the target anything.
-_CHANGEABLE = frozenset({"judge", "classifier", "floor", "level", "tasks"})
+_CHANGEABLE = frozenset({"judge", "classifier", "floor", "level", "policy", "tasks"})
 
 #: Of the run that is scored; what it used stands in the copied journal.
 _BUDGETS = ("max_requests", "max_tokens", "max_cost", "max_minutes")
@@ -261,6 +261,7 @@ def _run_json(
         "tasks": {task.name: task.to_json() for task in change.tasks},
         "protocols": {task.name: task.protocol_id for task in change.tasks},
         "versions": versions(),
+        "policy": policies.registered(change.config.policy, before=_named_before(run, change)),
         "deviations": [
             text
             for text in run["deviations"]
@@ -272,6 +273,14 @@ def _run_json(
             "manifest": source.read_json(source.manifest)["files"],
         },
     }
+
+
+def _named_before(run: Mapping[str, Any], change: _Change) -> bool:
+    """Whether the scoring's policy is the one that was named before the run's first call."""
+    held, policy = run.get("policy"), change.config.policy
+    if held is None or policy is None:
+        return False
+    return bool(held["sha256"] == policy.sha256 and held["registered"] == policies.BEFORE)
 
 
 def _check_changes(before: Mapping[str, Any], loaded: Loaded) -> None:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from evalharness import pipeline
+from evalharness import pipeline, policies
 from evalharness.engine.drive import drive
 from evalharness.engine.loop import run_to_end
 from evalharness.engine.plan import measurement_of
@@ -117,6 +117,10 @@ def _measurement(run: dict[str, Any], tasks: list[PlannedTask]) -> list[str]:
             f"protocols, models and settings give {found[:12]}, run.json says "
             f"{str(run['measurement'])[:12]}"
         )
+    policy = policies.recorded(run)
+    named = None if policy is None else policy.sha256
+    if not named == run["settings"].get("policy") == (run.get("policy") or {}).get("sha256"):
+        faults.append("the policy is not the one whose digest is part of the measurement")
     if run["seed"] != run["settings"]["seed"]:
         faults.append(f"seed: {run['seed']}, but {run['settings']['seed']} in the settings")
     return faults

@@ -85,12 +85,13 @@ ALLOWED = {
     "scorers": {"scorers", "ciphers", "errors", "records", "yamlfile"},
     "stats": {"stats"},
     "store": {"store", "arrow", "errors", "records"},
-    "scorecard": {"scorecard", "scorers", "stats", "tasks", "arrow", "errors", "records",
-                  "yamlfile"},
+    "policies": {"errors", "records", "tasks", "yamlfile"},
+    "scorecard": {"scorecard", "policies", "scorers", "stats", "tasks", "arrow", "errors",
+                  "records", "yamlfile"},
     "engine": {"engine", "adapters", "config", "errors", "records", "scorecard", "scorers",
                "store", "tasks", "yamlfile"},
     "reports": {"reports", "scorecard", "store", "records"},
-    "config": {"errors", "tasks", "yamlfile"},
+    "config": {"errors", "policies", "tasks", "yamlfile"},
     "sandbox": set(),
 }  # fmt: skip
 

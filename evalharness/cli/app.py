@@ -11,7 +11,19 @@ from typing import Any
 
 import typer
 
-from evalharness.cli import compare, lint, list_, new, plan, report, run, score, selftest, verify
+from evalharness.cli import (
+    compare,
+    gate,
+    lint,
+    list_,
+    new,
+    plan,
+    report,
+    run,
+    score,
+    selftest,
+    verify,
+)
 from evalharness.errors import EvalHarnessError
 
 __all__ = ["DEBUG_VARIABLE", "app", "run_app"]
@@ -89,6 +101,7 @@ new.app.command("task")(_command(new.task))
 app.command("score")(_command(score.score))
 app.command("report")(_command(report.report))
 app.command("compare")(_command(compare.compare))
+app.command("gate")(_command(gate.gate))
 app.command("verify")(_command(verify.verify))
 app.command("lint")(_command(lint.lint))
 app.command("selftest")(_command(selftest.selftest))

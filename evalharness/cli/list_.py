@@ -20,13 +20,14 @@ class Kind(StrEnum):
     SCORERS = "scorers"
     METRICS = "metrics"
     FRAMEWORKS = "frameworks"
+    POLICIES = "policies"
 
 
 def list_(
     what: Annotated[Kind, typer.Argument(help="What to list.")],
     as_json: Json = False,
 ) -> int:
-    """List suites, tasks, adapters, scorers, metrics, or what of a framework is tested."""
+    """List suites, tasks, adapters, scorers, metrics, policies, or what a framework has tested."""
     rows = {
         Kind.SUITES: _suites,
         Kind.TASKS: _tasks,
@@ -34,6 +35,7 @@ def list_(
         Kind.SCORERS: _scorers,
         Kind.METRICS: _metrics,
         Kind.FRAMEWORKS: _frameworks,
+        Kind.POLICIES: _policies,
     }[what]()
     if as_json:
         typer.echo(json.dumps(rows, indent=1, ensure_ascii=False))
@@ -144,6 +146,24 @@ def _metrics() -> list[dict[str, Any]]:
                 "unit": _said(metric, "unit"),
                 "title": _said(metric, "title"),
                 "from": origin,
+            }
+        )
+    return rows
+
+
+def _policies() -> list[dict[str, Any]]:
+    from evalharness import policies
+
+    rows = []
+    for policy in map(policies.load_policy, policies.known()):
+        scale = "" if policy.grades is None else "/".join(policy.grades.names)
+        rows.append(
+            {
+                "name": policy.policy,
+                "version": f"v{policy.version}",
+                "criteria": f"{len(policy.criteria)} criteria",
+                "grades": scale,
+                "title": policy.title,
             }
         )
     return rows

@@ -101,6 +101,7 @@ class CellView:
     exact: str
     interval: IntervalView | None
     claim: IntervalView | None
+    demonstrated: str | None
     bounds: str | None
     measured: str
     details: tuple[str, ...]
@@ -108,6 +109,7 @@ class CellView:
     arrow: str
     direction: str
     grade: str | None
+    grading: str | None
     insufficient: bool
     notes: tuple[str, ...]
     plot: Markup | None
@@ -249,6 +251,31 @@ def _interval(interval: Interval | None, scale: Quantity) -> IntervalView | None
     )
 
 
+def _demonstrated(cell: Cell, scale: Quantity) -> str | None:
+    """What each side alone is shown to be, in words."""
+    found = cell.demonstrated
+    if found is None:
+        return None
+    low, high = scale.value(found.low), scale.value(found.high)
+    return f"one-sided {numbers.level(found.level)}: at least {low}; at most {high}"
+
+
+def _grading(cell: Cell) -> str | None:
+    """How a grade came about, or why there is none; silent where a policy has no say."""
+    grading = cell.grading
+    if grading is None:
+        return None
+    if grading.reason is not None:
+        return None if cell.grade is None and cell.value is None else grading.reason
+    parts = [f"by its {grading.by}"]
+    if grading.at_ends is not None:
+        worse, better = grading.at_ends
+        parts.append(f"{worse} to {better} at the ends of what is demonstrated")
+    if grading.counterpart is not None:
+        parts.append(f"the worse of two with {grading.counterpart}")
+    return "; ".join(parts)
+
+
 def _direction(cell: Cell, scale: Quantity) -> tuple[str, str]:
     if cell.direction == "higher":
         return "\u2192", "higher is better"
@@ -325,6 +352,7 @@ def cell_view(
         exact="" if cell.value is None else repr(cell.value),
         interval=_interval(cell.interval, scale),
         claim=_interval(cell.claim, scale),
+        demonstrated=_demonstrated(cell, scale),
         bounds=None if cell.bounds is None else scale.span(*cell.bounds),
         measured=f"{count(cell.n_measured)} of {count(cell.n_planned)} {cell.counted} measured",
         details=_details(cell),
@@ -332,6 +360,7 @@ def cell_view(
         arrow=arrow,
         direction=direction,
         grade=cell.grade if cell.grade != INSUFFICIENT else None,
+        grading=_grading(cell),
         insufficient=cell.grade == INSUFFICIENT,
         notes=cell.notes,
         plot=_plot(cell, scale, names),

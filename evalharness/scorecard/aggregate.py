@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from evalharness.scorecard import model
-from evalharness.scorecard.metrics.base import Computed, Sliced
+from evalharness.scorecard.metrics.base import Computed, Metric, Sliced
 from evalharness.scorecard.metrics.registry import MetricUse, in_run, metrics_of
 from evalharness.scorecard.rows import TaskRows, read_task
 from evalharness.stats import Interval
@@ -146,6 +146,7 @@ def _cell(
 ) -> model.Cell:
     metric, floor = use.metric, settings["floor"]
     computed = metric.compute(rows, settings["level"])
+    demonstrated = _demonstrated(metric, rows, settings["level"])
     counted = computed.n_planned - computed.n_excluded
     # where the definition leaves nothing to measure, nothing is missing either; where the draw
     # has nothing for a metric, there is nothing to read
@@ -157,6 +158,7 @@ def _cell(
         value=computed.value,
         interval=_interval(computed.interval),
         claim=_interval(computed.claim),
+        demonstrated=demonstrated,
         bounds=bounds,
         n_planned=computed.n_planned,
         n_measured=computed.n_measured,
@@ -174,6 +176,18 @@ def _cell(
         notes=_notes(computed, floor) + (() if use.note is None else (use.note,)),
         protocol_id=task.protocol_id,
     )
+
+
+def _demonstrated(metric: Metric, rows: TaskRows, level: float) -> model.Interval | None:
+    """What each side alone is shown to be, at ``level``: exact where the metric has an exact claim.
+
+    A two-sided interval at 1 - 2a has the one-sided bounds at 1 - a for its ends.
+    """
+    if level <= 0.5:
+        return None
+    found = metric.compute(rows, 2 * level - 1)
+    both = _interval(found.claim or found.interval)
+    return None if both is None else both.model_copy(update={"level": level, "sides": 1})
 
 
 def _interval(interval: Interval | None) -> model.Interval | None:

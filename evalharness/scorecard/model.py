@@ -6,9 +6,12 @@ It holds no time, host, run id or path, so the same measurement gives the same b
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+if TYPE_CHECKING:
+    from evalharness.scorecard.decisions import Figure
 
 __all__ = [
     "DIMENSIONS",
@@ -16,6 +19,7 @@ __all__ = [
     "SCHEMA_VERSION",
     "Cell",
     "DimensionCard",
+    "Grading",
     "Headline",
     "Interval",
     "Scorecard",
@@ -53,12 +57,31 @@ class Interval(_Record):
     method: str = Field(description="e.g. 'wilson', 'clopper-pearson', 'cluster bootstrap'")
 
 
+class Grading(_Record):
+    """What a policy's scale says of a figure: never one letter alone."""
+
+    policy: str = Field(description="name and version")
+    by: Literal["value", "bound"] = Field(description="what was graded")
+    at_value: str | None = Field(description="the grade of the estimate")
+    at_ends: tuple[str, str] | None = Field(
+        description="the grades at the worse and the better end of the one-sided bounds"
+    )
+    counterpart: str | None = Field(
+        default=None, description="the metric that the grade was the worse of two with"
+    )
+    reason: str | None = Field(default=None, description="why there is no grade")
+
+
 class Cell(_Record):
     """One metric: an estimate with its denominator, or the reason why there is none."""
 
     value: float | None
     interval: Interval | None = Field(description="two-sided, to show")
     claim: Interval | None = Field(default=None, description="exact (Clopper-Pearson), to claim")
+    demonstrated: Interval | None = Field(
+        default=None,
+        description="each end alone is a one-sided bound: at least low, and at most high",
+    )
     bounds: tuple[float, float] | None = Field(
         default=None,
         description="lowest and highest value that the missing samples could have made it",
@@ -80,6 +103,7 @@ class Cell(_Record):
     grade: str | None = Field(
         default=None, description="'insufficient' below the floor; a policy's grade otherwise"
     )
+    grading: Grading | None = Field(default=None, description="how the policy came to the grade")
     notes: tuple[str, ...] = Field(
         default=(), description="why no value or interval, and marks: few clusters, demonstration"
     )
@@ -144,3 +168,25 @@ class Scorecard(_Record):
     level: float
     estimand: str
     dimensions: dict[str, DimensionCard]
+
+    def cells(self) -> dict[str, Cell]:
+        """``dimension/task/metric`` -> cell, in the scorecard's order."""
+        return {
+            f"{dimension}/{task}/{metric}": cell
+            for dimension, card in self.dimensions.items()
+            for task, tested in card.tasks.items()
+            for metric, cell in tested.metrics.items()
+        }
+
+    def metric(self, key: str) -> Figure:
+        """One metric, to state what it must be: ``.at_most(0.05)``, ``.within(0.1, of=0)``.
+
+        Args:
+            key: ``dimension/task/metric``, or ``dimension/headline``.
+
+        Raises:
+            ConfigError: there is none of that name; the nearest is said.
+        """
+        from evalharness.scorecard.decisions import Figure
+
+        return Figure.of(self, key)

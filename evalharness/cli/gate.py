@@ -1,0 +1,46 @@
+"""``evalharness gate``: holds a run against a policy."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from evalharness.cli.options import Json, Quiet, RunPath
+
+
+def gate(
+    run: RunPath,
+    policy: Annotated[
+        str | None,
+        typer.Option("--policy", help="A policy file or name; default: the run's own."),
+    ] = None,
+    junit: Annotated[
+        Path | None, typer.Option("--junit", help="Write JUnit XML to this file.")
+    ] = None,
+    summary: Annotated[
+        Path | None,
+        typer.Option("--summary", help='Add Markdown to this file: "$GITHUB_STEP_SUMMARY".'),
+    ] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> int:
+    """Decide a policy's criteria on a run: exit 0 holds, 1 fails, 3 too little was measured."""
+    from evalharness.gating import gate_run
+    from evalharness.reports import gates
+    from evalharness.store.directory import RunDirectory
+
+    found = gate_run(RunDirectory.existing(run), policy)
+    if junit is not None:
+        junit.write_text(gates.as_junit(found), encoding="utf-8")
+    if summary is not None:
+        with summary.open("a", encoding="utf-8") as file:
+            file.write(gates.as_markdown(found))
+    if as_json:
+        typer.echo(json.dumps(found.to_json(), indent=1, ensure_ascii=False))
+    elif not quiet:
+        for line in gates.as_text(found):
+            typer.echo(line)
+    return found.exit_code
