@@ -11,10 +11,18 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from evalharness import yamlfile
-from evalharness.errors import ConfigError
+from evalharness.errors import ConfigError, RunCorruptError
 from evalharness.records import digest
 from evalharness.tasks.bundle import bundled
 from evalharness.yamlfile import did_you_mean
@@ -241,9 +249,21 @@ def registered(policy: Policy | None, *, before: bool) -> dict[str, Any] | None:
 
 
 def recorded(run: Mapping[str, Any]) -> Policy | None:
-    """The policy that run.json holds."""
+    """The policy that run.json holds.
+
+    Raises:
+        RunCorruptError: what it holds is no policy.
+    """
     held = run.get("policy")
-    return None if held is None else Policy.model_validate(held["content"])
+    if held is None:
+        return None
+    try:
+        return Policy.model_validate(held["content"])
+    except (ValidationError, KeyError, TypeError):
+        raise RunCorruptError(
+            "run.json: what stands under 'policy' is no policy; the file is damaged or of another "
+            "version"
+        ) from None
 
 
 def load_policy(source: str | Path, base_dir: Path | None = None) -> Policy:

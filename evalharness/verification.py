@@ -49,8 +49,38 @@ class Check:
     faults: list[str]
 
 
-def verify_run(directory: RunDirectory) -> list[Check]:
-    """All checks; a check that could not be made has that as its fault."""
+def verify_run(directory: RunDirectory, key: Path | None = None) -> list[Check]:
+    """All checks; a check that could not be made has that as its fault.
+
+    Args:
+        key: file of the tester's public key; without it a signature is only looked at.
+
+    Raises:
+        ConfigError: ``key`` is no public key.
+    """
+    return [*_signature(directory, key), *_records(directory)]
+
+
+def _signature(directory: RunDirectory, key: Path | None) -> list[Check]:
+    """What speaks for and against the signature; nothing where there is none and none is asked."""
+    from evalharness.evidence import keys, sign
+
+    public = None if key is None else keys.public_key(key)
+    if not directory.attestation.is_file():
+        fault = "it is not signed: 'evalharness sign RUN --key FILE'"
+        return [] if key is None else [Check("the run is signed by the key", [fault])]
+    name = (
+        "the signature is whole; give --key FILE to check whose it is"
+        if public is None
+        else f"signed by the key {keys.key_id(public)[:16]}"
+    )
+    return [
+        _check(name, lambda: sign.envelope_faults(directory, public)),
+        _check("what was signed is what lies here", lambda: sign.statement_faults(directory)),
+    ]
+
+
+def _records(directory: RunDirectory) -> list[Check]:
     if not directory.is_finished:
         reason = "it was not finished: there is no manifest.json; run its config again to resume"
         return [Check("the run is whole", [reason])]
@@ -81,6 +111,7 @@ def verify_run(directory: RunDirectory) -> list[Check]:
                 "aggregating the rows again gives the same scorecard",
                 lambda: _scorecard(directory),
             ),
+            *_superseded(directory, run),
         ]
     except (EvalHarnessError, KeyError, TypeError, ValueError) as fault:
         checks.append(Check("the records can be read", [f"{type(fault).__name__}: {fault}"]))
@@ -95,6 +126,23 @@ def _check(name: str, work: Callable[[], list[str]]) -> Check:
         return Check(name, work())
     except Exception as fault:  # noqa: BLE001 - damaged records can fail in any way; that is a fault
         return Check(name, [f"could not be checked: {type(fault).__name__}: {fault}"])
+
+
+def _superseded(directory: RunDirectory, run: dict[str, Any]) -> list[Check]:
+    """Of a later scoring: that the run whose answers it took is there, and still what it was."""
+    source = run.get("rescored_from")
+    if source is None:
+        return []
+
+    def faults() -> list[str]:
+        above = RunDirectory(directory.path.parent.parent)
+        if not above.manifest.is_file():
+            return [f"{source['run_id']}, from which it was scored, does not lie around it"]
+        if above.read_json(above.manifest)["files"] != source["manifest"]:
+            return [f"{source['run_id']} was changed since it was scored again"]
+        return above.check_seal()
+
+    return [_check(f"it follows from {source['run_id']}, which is unchanged", faults)]
 
 
 def _protocols(run: dict[str, Any], tasks: list[PlannedTask]) -> list[str]:

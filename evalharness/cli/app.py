@@ -22,6 +22,7 @@ from evalharness.cli import (
     run,
     score,
     selftest,
+    sign,
     verify,
 )
 from evalharness.errors import EvalHarnessError
@@ -98,10 +99,12 @@ app.command("plan")(_command(plan.plan))
 app.command("list")(_command(list_.list_))
 app.add_typer(new.app, name="new")
 new.app.command("task")(_command(new.task))
+new.app.command("key")(_command(new.key))
 app.command("score")(_command(score.score))
 app.command("report")(_command(report.report))
 app.command("compare")(_command(compare.compare))
 app.command("gate")(_command(gate.gate))
+app.command("sign")(_command(sign.sign))
 app.command("verify")(_command(verify.verify))
 app.command("lint")(_command(lint.lint))
 app.command("selftest")(_command(selftest.selftest))

@@ -57,3 +57,16 @@ def task(
         typer.echo(f"  {more.format(name=name, folder=f'{shown}/{name}')}")
     typer.echo(f"Check it: evalharness lint {shown}; evalharness selftest {name} --suite {shown}")
     return 0
+
+
+def key(
+    path: Annotated[Path, typer.Argument(help="The private key's file; .pub is added for others.")],
+) -> int:
+    """Make a key to sign runs with: keep FILE to yourself, give FILE.pub to whoever verifies."""
+    from evalharness.evidence.keys import key_id, public_key, write_pair
+
+    public = write_pair(path)
+    typer.echo(f"{path}: keep it to yourself; evalharness sign RUN --key {path}")
+    typer.echo(f"{public}: for everybody; evalharness verify RUN --key {public}")
+    typer.echo(f"key id {key_id(public_key(public))}")
+    return 0

@@ -14,12 +14,13 @@ import filelock
 
 from evalharness.errors import RunConflictError, RunCorruptError, RunError
 
-__all__ = ["FORMAT_VERSION", "RunDirectory"]
+__all__ = ["FORMAT_VERSION", "RunDirectory", "file_sha256"]
 
 #: Of the folder as a whole; raised with a migration when a file's meaning changes.
 FORMAT_VERSION = 1
 
-_SKIPPED = frozenset({"manifest.json"})
+#: The manifest cannot hold itself, and the attestation is about the manifest.
+_SKIPPED = frozenset({"manifest.json", "attestation.intoto.jsonl"})
 
 
 class RunDirectory:
@@ -34,6 +35,7 @@ class RunDirectory:
         self.scorecard = path / "scorecard.json"
         self.report = path / "report.html"
         self.manifest = path / "manifest.json"
+        self.attestation = path / "attestation.intoto.jsonl"
 
     @classmethod
     def existing(cls, path: Path) -> RunDirectory:

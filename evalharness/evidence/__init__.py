@@ -1,0 +1,1 @@
+"""Evidence that others can check without trusting who made it: a Merkle root, a signature."""
