@@ -17,7 +17,7 @@ from evalharness.policies import Policy, load_policy
 from evalharness.tasks import library
 from evalharness.tasks.definition import ComponentRef, DecodingDefinition, MethodName
 
-__all__ = ["Loaded", "Price", "Prices", "RunConfig", "TaskEntry", "load_config"]
+__all__ = ["LabelsEntry", "Loaded", "Price", "Prices", "RunConfig", "TaskEntry", "load_config"]
 
 ModelSpec = str | dict[str, Any]
 
@@ -65,6 +65,32 @@ class TaskEntry(_Config):
         return ComponentRef.parse(value, "scorer")
 
 
+class LabelsEntry(_Config):
+    """A sheet of people's labels, and which answers they are of.
+
+    Args:
+        of: ``this_run``: drawn from the run that is scored, by ``evalharness labels``.
+            ``exchangeable``: of other answers, for which the scorer errs as often, as whoever
+            writes this declares.
+        run: of exchangeable labels, the run whose answers were labelled; its verdicts are taken.
+            Without it the sheet has a column ``verdict``.
+        note: why they are exchangeable; shown with the figure.
+    """
+
+    file: str = Field(min_length=1)
+    of: Literal["this_run", "exchangeable"] = "this_run"
+    run: str | None = None
+    note: str | None = Field(default=None, min_length=1, max_length=500)
+
+    @model_validator(mode="after")
+    def _declared(self) -> LabelsEntry:
+        if self.of == "exchangeable" and self.note is None:
+            raise ValueError("'of: exchangeable' needs a 'note' that says why; it is shown")
+        if self.of == "this_run" and self.run is not None:
+            raise ValueError("'run' names another run: write 'of: exchangeable' and a 'note'")
+        return self
+
+
 class Price(_Config):
     """What a million tokens cost: those sent, and those that come back."""
 
@@ -105,6 +131,9 @@ class RunConfig(_Config):
     epochs: int | None = Field(default=None, ge=1, le=1000)
     floor: float = Field(default=0.95, ge=0, le=1, description="share measured, else insufficient")
     level: float = Field(default=0.95, gt=0, lt=1, description="of every interval")
+    labels: list[LabelsEntry] = Field(
+        default_factory=list, description="sheets of people's labels, to correct figures by"
+    )
     policy: Policy | None = Field(
         default=None, description="a policy file, or the name of one that comes with evalharness"
     )
@@ -127,7 +156,7 @@ class RunConfig(_Config):
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What defines a measurement beside its tasks and models."""
+        """What defines a measurement beside its tasks, models and labels."""
         policy = {} if self.policy is None else {"policy": self.policy.sha256}
         return {"seed": self.seed, "floor": self.floor, "level": self.level, **policy}
 
@@ -138,6 +167,12 @@ class RunConfig(_Config):
             tasks = [{"task": t} if isinstance(t, str) else t for t in value["tasks"]]
             return {**value, "tasks": tasks}
         return value
+
+    @field_validator("labels", mode="before")
+    @classmethod
+    def _short_labels(cls, value: Any) -> Any:
+        several = value if isinstance(value, list) else [value]
+        return [{"file": one} if isinstance(one, str) else one for one in several]
 
     @model_validator(mode="after")
     def _something_to_do(self) -> RunConfig:

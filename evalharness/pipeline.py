@@ -25,12 +25,15 @@ from evalharness.engine.drive import Driven, Means, Watch, drive
 from evalharness.engine.execute import SampleResult
 from evalharness.engine.lanes import Retries
 from evalharness.engine.loop import run_to_end
-from evalharness.engine.plan import Plan, make_plan, suite_folders
+from evalharness.engine.plan import Plan, make_plan, measurement_of, suite_folders
 from evalharness.errors import MissingExtraError, RunCorruptError, RunError, UnavailableError
+from evalharness.labelling.importing import read_labels
+from evalharness.labelling.stored import labels_of, settings_of
 from evalharness.records import Role
 from evalharness.scorecard.aggregate import build_scorecard
 from evalharness.scorecard.grades import graded
 from evalharness.scorecard.model import INSUFFICIENT, Scorecard
+from evalharness.scorecard.people import HumanLabels
 from evalharness.scorers import registry as scorer_registry
 from evalharness.scorers.base import Scorer
 from evalharness.store.cache import ResponseCache
@@ -72,6 +75,11 @@ class Prepared:
     plan: Plan
     adapters: Mapping[Role, Adapter]
     unavailable: Mapping[Role, str]
+    labels: HumanLabels | None = None
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        return settings_of(self.loaded.config, self.labels)
 
 
 def prepare(
@@ -108,9 +116,12 @@ def prepare(
             if adapter.capabilities.endpoint is not None
         },
     )
-    return Prepared(
-        loaded, make_plan(loaded, library, adapters, unavailable), adapters, unavailable
-    )
+    plan = make_plan(loaded, library, adapters, unavailable)
+    labels = read_labels(loaded.config.labels, loaded.base_dir, plan.tasks, None)
+    settings = settings_of(loaded.config, labels)
+    measurement = measurement_of(plan.tasks, plan.identities, sorted(unavailable), settings)
+    plan = replace(plan, measurement=measurement)
+    return Prepared(loaded, plan, adapters, unavailable, labels)
 
 
 def run_json(prepared: Prepared, run_id: str) -> dict[str, Any]:
@@ -123,7 +134,7 @@ def run_json(prepared: Prepared, run_id: str) -> dict[str, Any]:
         "name": plan.name,
         "measurement": plan.measurement,
         "seed": config.seed,
-        "settings": config.settings,
+        "settings": prepared.settings,
         "config": config.model_dump(mode="json", exclude_unset=True),
         "models": {role: dict(identity) for role, identity in plan.identities.items()},
         "unavailable": dict(prepared.unavailable),
@@ -189,6 +200,8 @@ def execute_run(
         directory.manifest.unlink(missing_ok=True)
         if not directory.run_json.exists():
             directory.write_json(directory.run_json, run_json(prepared, directory.path.name))
+        if prepared.labels is not None:
+            directory.write_json(directory.labels, prepared.labels.to_json())
         config = prepared.loaded.config
         journal = Journal(directory.journal, full=config.durability == "full")
         stack.callback(journal.close)
@@ -343,6 +356,7 @@ def scorecard_of(directory: RunDirectory) -> Scorecard:
         models=run["models"],
         settings=run["settings"],
         headlines=run["headlines"],
+        labels=labels_of(directory, run),
     )
     policy = policies.recorded(run)
     return scorecard if policy is None else graded(scorecard, policy)

@@ -1,4 +1,4 @@
-"""Scores a run's recorded answers again: another scorer, classifier, floor or level.
+"""Scores a run's recorded answers again: another scorer, classifier, floor, level, or labels.
 
 No call to the target. The result lies in ``scores/<digest>/`` of the run, with its own journal,
 samples, scorecard and report, and says which run it was made from; nothing of the run is changed.
@@ -23,8 +23,12 @@ from evalharness.engine.drive import drive
 from evalharness.engine.loop import run_to_end
 from evalharness.engine.plan import measurement_of, scoring_parts
 from evalharness.errors import AdapterError, ConfigError, DataError, MissingExtraError
+from evalharness.labelling.importing import read_labels
+from evalharness.labelling.source import Source
+from evalharness.labelling.stored import labels_of, settings_of
 from evalharness.records import Role, digest
 from evalharness.scorecard.model import Scorecard
+from evalharness.scorecard.people import HumanLabels
 from evalharness.store.directory import RunDirectory
 from evalharness.store.journal import Journal
 from evalharness.store.summary import SESSION_PREFIX, versions
@@ -33,7 +37,7 @@ from evalharness.tasks.planned import PlannedTask
 __all__ = ["rescore"]
 
 #: What may change without asking the target anything.
-_CHANGEABLE = frozenset({"judge", "classifier", "floor", "level", "policy", "tasks"})
+_CHANGEABLE = frozenset({"judge", "classifier", "floor", "labels", "level", "policy", "tasks"})
 
 #: Of the run that is scored; what it used stands in the copied journal.
 _BUDGETS = ("max_requests", "max_tokens", "max_cost", "max_minutes")
@@ -56,7 +60,7 @@ def rescore(directory: RunDirectory, overrides: Sequence[str]) -> tuple[RunDirec
     with directory.locked():
         directory.require_finished()
         run = directory.read_json(directory.run_json)
-        change = _changed(run, overrides)
+        change = _changed(directory, run, overrides)
         if change.measurement == run["measurement"]:
             raise ConfigError(
                 "score: nothing differs from the run's own scoring; change something with --set, "
@@ -79,6 +83,7 @@ class _Change:
     unavailable: Mapping[Role, str]
     tasks: Sequence[PlannedTask]
     settings: Mapping[str, Any]
+    labels: HumanLabels | None
     #: Tasks whose scorer (its version, options, or a model that it asks) is another.
     rescored: Collection[str]
 
@@ -87,7 +92,7 @@ class _Change:
         return measurement_of(self.tasks, self.identities, sorted(self.unavailable), self.settings)
 
 
-def _changed(run: Mapping[str, Any], overrides: Sequence[str]) -> _Change:
+def _changed(directory: RunDirectory, run: Mapping[str, Any], overrides: Sequence[str]) -> _Change:
     loaded = load_config(run["config"], overrides)
     _check_changes(run["config"], loaded)
     config = loaded.config
@@ -127,8 +132,33 @@ def _changed(run: Mapping[str, Any], overrides: Sequence[str]) -> _Change:
                 f"score: task {task.name} was never asked ({task.not_run}), so there is nothing "
                 "to score; run the config again with this change instead"
             )
-    settings = config.settings
-    return _Change(config, adapters, identities, unavailable, tasks, settings, changed)
+    labels = _labels(directory, run, loaded, tasks, changed)
+    settings = settings_of(config, labels)
+    return _Change(config, adapters, identities, unavailable, tasks, settings, labels, changed)
+
+
+def _labels(
+    directory: RunDirectory,
+    run: Mapping[str, Any],
+    loaded: Loaded,
+    tasks: Sequence[PlannedTask],
+    rescored: Collection[str],
+) -> HumanLabels | None:
+    """The labels of the new scoring; unchanged ones are taken over from the run's record.
+
+    Of other answers the record holds what the scorer found there, which another one may not.
+    """
+    before = load_config(run["config"]).config.labels
+    if loaded.config.labels == before:
+        labels = labels_of(directory, run)
+        for found in () if labels is None else labels.sets:
+            if found.of == "exchangeable" and found.task in rescored:
+                raise ConfigError(
+                    f"score: the labels of {found.task} are of answers that the scorer before this "
+                    "change has judged; leave them out with --set labels=[], or name others"
+                )
+        return labels
+    return read_labels(loaded.config.labels, loaded.base_dir, tasks, Source(directory, run))
 
 
 def _differs(old: PlannedTask, new: PlannedTask) -> bool:
@@ -212,6 +242,8 @@ def _prepare(
     made.path.mkdir(parents=True)
     again = _asked_again(run, change)
     _copy_answers(source.journal, made.journal, again, change.rescored)
+    if change.labels is not None:
+        made.write_json(made.labels, change.labels.to_json())
     made.write_json(made.run_json, _run_json(source, run, change, again))
     made.path.rename(target.path)
 
@@ -270,6 +302,7 @@ def _run_json(
         "rescored_from": {
             "run_id": run["run_id"],
             "measurement": run["measurement"],
+            "first": Source(source, run).first,
             "manifest": source.read_json(source.manifest)["files"],
         },
     }

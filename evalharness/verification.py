@@ -23,6 +23,9 @@ from evalharness.engine.drive import drive
 from evalharness.engine.loop import run_to_end
 from evalharness.engine.plan import measurement_of
 from evalharness.errors import EvalHarnessError
+from evalharness.labelling.draw import draw_keys
+from evalharness.labelling.source import Source
+from evalharness.labelling.stored import labels_of
 from evalharness.records import ItemsDigest, Role
 from evalharness.store.directory import RunDirectory
 from evalharness.store.journal import Journal
@@ -90,6 +93,13 @@ def _records(directory: RunDirectory) -> list[Check]:
     try:
         run = directory.read_json(directory.run_json)
         tasks = pipeline.tasks_of(run)
+        if "labels" in run["settings"] or directory.labels.is_file():
+            checks.append(
+                _check(
+                    "people's labels are those of the measurement, and of the draw",
+                    lambda: _labels(directory, run, tasks),
+                )
+            )
         journal = Journal(directory.journal, sealed=True)
         opened = journal
         checks += [
@@ -171,6 +181,31 @@ def _measurement(run: dict[str, Any], tasks: list[PlannedTask]) -> list[str]:
         faults.append("the policy is not the one whose digest is part of the measurement")
     if run["seed"] != run["settings"]["seed"]:
         faults.append(f"seed: {run['seed']}, but {run['settings']['seed']} in the settings")
+    return faults
+
+
+def _labels(directory: RunDirectory, run: dict[str, Any], tasks: list[PlannedTask]) -> list[str]:
+    """The draws are made again: from the answers, which no scoring changes."""
+    labels = labels_of(directory, run)
+    if labels is None:
+        there = directory.labels.is_file()
+        return [f"{directory.labels.name}: is no part of the measurement"] if there else []
+    known = {task.name: task for task in tasks}
+    source = Source(directory, run)
+    faults = []
+    for found in labels.sets:
+        draw = found.draw
+        if found.of != "this_run" or draw is None:
+            continue
+        if draw.of != source.first:
+            faults.append(f"{found.task}: labels drawn from another run ({draw.of[:12]})")
+        keys = draw_keys(
+            directory.samples, known[found.task], found.score, seed=draw.seed, count=draw.count
+        )
+        if len(keys) != found.n_drawn:
+            faults.append(f"{found.task}: {found.n_drawn} drawn, the draw gives {len(keys)}")
+        strange = found.agreed.keys() - set(keys)
+        faults += [f"{found.task}/{key[0]}: labelled, but not drawn" for key in sorted(strange)]
     return faults
 
 

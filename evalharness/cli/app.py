@@ -14,6 +14,7 @@ import typer
 from evalharness.cli import (
     compare,
     gate,
+    labels,
     lint,
     list_,
     new,
@@ -101,6 +102,7 @@ app.add_typer(new.app, name="new")
 new.app.command("task")(_command(new.task))
 new.app.command("key")(_command(new.key))
 app.command("score")(_command(score.score))
+app.command("labels")(_command(labels.labels))
 app.command("report")(_command(report.report))
 app.command("compare")(_command(compare.compare))
 app.command("gate")(_command(gate.gate))

@@ -146,7 +146,16 @@ def _shown(counts: Counter[str]) -> str:
 
 def _marks(cell: Cell, task: TaskCard) -> str:
     """What must be known of a figure beside its value."""
+    from evalharness.reports.numbers import Quantity
+
     marks = [cell.grade] if cell.grade else []
+    found = cell.corrected
+    if found is not None:
+        scale = Quantity.of(cell)
+        value = "no value" if found.value is None else scale.value(found.value)
+        span = "" if found.interval is None else scale.span(found.interval.low, found.interval.high)
+        words = " ".join(part for part in ("corrected", value, span) if part)
+        marks.append(f"{words} by {found.n_labels} labels")
     marks += ["demonstration"] if task.demonstration else []
     return f" ({', '.join(marks)})" if marks else ""
 

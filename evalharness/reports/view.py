@@ -15,6 +15,13 @@ from markupsafe import Markup
 
 from evalharness.records import OutcomeKind
 from evalharness.reports import numbers, svg
+from evalharness.reports.corrected import (
+    CorrectedView,
+    IntervalView,
+    corrected_view,
+    interval_view,
+    what_if_text,
+)
 from evalharness.reports.numbers import Quantity, count
 from evalharness.scorecard.metrics.registry import ANSWER_RATE
 from evalharness.scorecard.model import (
@@ -22,7 +29,6 @@ from evalharness.scorecard.model import (
     INSUFFICIENT,
     Cell,
     DimensionCard,
-    Interval,
     Scorecard,
     TaskCard,
 )
@@ -51,12 +57,6 @@ GLOSSARY: dict[str, str] = {
     OutcomeKind.NOT_RUN: "It could not be tried; the reason is given.",
 }
 
-_METHODS = {
-    "wilson": "Wilson",
-    "clopper-pearson": "Clopper-Pearson",
-    "korn-graubard": "Korn-Graubard",
-}
-
 
 @dataclass(frozen=True, slots=True)
 class OutcomeRow:
@@ -75,13 +75,6 @@ class OutcomesView:
     rows: tuple[OutcomeRow, ...]
     shown: tuple[OutcomeRow, ...]
     bar: Markup | None
-
-
-@dataclass(frozen=True, slots=True)
-class IntervalView:
-    text: str
-    caption: str
-    title: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +109,8 @@ class CellView:
     pair_name: str | None = None
     pair: CellView | None = None
     slices: tuple[SliceTable, ...] = ()
+    corrected: CorrectedView | None = None
+    what_if: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,20 +232,6 @@ def outcomes_view(counts: Mapping[str, int], names: _Names, subject: str) -> Out
     return OutcomesView(count(total), rows, shown, bar)
 
 
-def _interval(interval: Interval | None, scale: Quantity) -> IntervalView | None:
-    if interval is None:
-        return None
-    method = _METHODS.get(interval.method, interval.method)
-    sides = "two-sided" if interval.sides == 2 else "one-sided"
-    share = numbers.level(interval.level)
-    caption = f"{share} interval, {method}" + ("" if interval.sides == 2 else ", one-sided")
-    return IntervalView(
-        text=scale.span(interval.low, interval.high),
-        caption=caption,
-        title=f"{sides} interval at level {share}, method: {method}",
-    )
-
-
 def _demonstrated(cell: Cell, scale: Quantity) -> str | None:
     """What each side alone is shown to be, in words."""
     found = cell.demonstrated
@@ -350,8 +331,8 @@ def cell_view(
         value=None if cell.value is None else scale.number(cell.value),
         unit=scale.words,
         exact="" if cell.value is None else repr(cell.value),
-        interval=_interval(cell.interval, scale),
-        claim=_interval(cell.claim, scale),
+        interval=interval_view(cell.interval, scale),
+        claim=interval_view(cell.claim, scale),
         demonstrated=_demonstrated(cell, scale),
         bounds=None if cell.bounds is None else scale.span(*cell.bounds),
         measured=f"{count(cell.n_measured)} of {count(cell.n_planned)} {cell.counted} measured",
@@ -367,6 +348,8 @@ def cell_view(
         pair_name=pair_name,
         pair=None if pair is None or pair_name is None else cell_view(pair_name, pair, names),
         slices=_slices(cell, names),
+        corrected=corrected_view(cell),
+        what_if=what_if_text(cell),
     )
 
 

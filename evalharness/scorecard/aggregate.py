@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from evalharness.scorecard import model
+from evalharness.scorecard.corrections import corrected, what_if
 from evalharness.scorecard.metrics.base import Computed, Metric, Sliced
 from evalharness.scorecard.metrics.registry import MetricUse, in_run, metrics_of
-from evalharness.scorecard.rows import TaskRows, read_task
+from evalharness.scorecard.people import HumanLabels
+from evalharness.scorecard.rows import TaskRows, read_keys, read_task
 from evalharness.stats import Interval
 from evalharness.tasks.planned import PlannedTask
 
@@ -30,6 +33,7 @@ def build_scorecard(
     models: Mapping[str, Mapping[str, Any]],
     settings: Mapping[str, Any],
     headlines: Mapping[str, Sequence[str]],
+    labels: HumanLabels | None = None,
 ) -> model.Scorecard:
     """Aggregate a run.
 
@@ -38,12 +42,14 @@ def build_scorecard(
         models: role -> identity.
         settings: seed, floor and level.
         headlines: dimension -> 'task/metric' in order of preference.
+        labels: what people said of answers, to correct figures by.
     """
     dimensions: dict[str, model.DimensionCard] = {}
     names = frozenset(task.name for task in tasks)
+    settings = {**settings, "tasks": names, "labels": labels or HumanLabels(sets=())}
     for dimension in model.DIMENSIONS:
         cards = {
-            task.name: _task_card(task, samples, models, {**settings, "tasks": names})
+            task.name: _task_card(task, samples, models, settings)
             for task in tasks
             if task.dimension == dimension
         }
@@ -81,7 +87,7 @@ def _task_card(
     settings: Mapping[str, Any],
 ) -> model.TaskCard:
     definition = task.definition
-    rows = read_task(samples, task.name)
+    rows = _with_labels(read_task(samples, task.name), task.name, samples, settings["labels"])
     return model.TaskCard(
         construct=definition.construct_,
         version=definition.version,
@@ -104,6 +110,15 @@ def _task_card(
     )
 
 
+def _with_labels(rows: TaskRows, task: str, samples: Path, labels: HumanLabels) -> TaskRows:
+    """The rows with what people said of them."""
+    own = [found for found in labels.of(task) if found.of == "this_run"]
+    if not own:
+        return rows
+    keys = read_keys(samples, task)
+    return replace(rows, people={found.score: found.column(keys) for found in own})
+
+
 def _demonstration(task: PlannedTask, models: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
     """Why figures only demonstrate the harness: said by the model or the classifier itself."""
     roles = ["target", *sorted(task.roles)]
@@ -117,7 +132,7 @@ def task_cells(
     """Every metric of one task, with its slices.
 
     Args:
-        settings: level and floor, and the names of all ``tasks`` of the run.
+        settings: level and floor, the names of all ``tasks`` of the run, people's ``labels``.
     """
     cells = {}
     for use in (in_run(use, settings["tasks"]) for use in metrics_of(task.definition)):
@@ -130,8 +145,19 @@ def task_cells(
                     value: _cell(task, use, part, settings) for value, part in parts.items()
                 }
         whole = _cell(task, use, chosen, settings)
-        cells[use.key] = whole.model_copy(update={"slices": slices})
+        update = {"slices": slices, **_people(task, use, chosen, settings)}
+        cells[use.key] = whole.model_copy(update=update)
     return cells
+
+
+def _people(
+    task: PlannedTask, use: MetricUse, rows: TaskRows, settings: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The figure corrected with people's labels; else what it would be by the scorer's card."""
+    found = corrected(use, rows, settings["labels"].of(task.name), settings["level"])
+    if found is not None:
+        return {"corrected": found}
+    return {"what_if": what_if(task.definition, use, rows)}
 
 
 def _slices(use: MetricUse, rows: TaskRows, tag: str) -> Iterable[tuple[str, TaskRows]]:
@@ -191,15 +217,7 @@ def _demonstrated(metric: Metric, rows: TaskRows, level: float) -> model.Interva
 
 
 def _interval(interval: Interval | None) -> model.Interval | None:
-    if interval is None:
-        return None
-    return model.Interval(
-        low=interval.low,
-        high=interval.high,
-        level=interval.level,
-        sides=interval.sides,
-        method=interval.method,
-    )
+    return None if interval is None else model.Interval.of(interval)
 
 
 def _notes(computed: Computed, floor: float) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 if TYPE_CHECKING:
+    from evalharness import stats
     from evalharness.scorecard.decisions import Figure
 
 __all__ = [
@@ -18,12 +19,16 @@ __all__ = [
     "INSUFFICIENT",
     "SCHEMA_VERSION",
     "Cell",
+    "Corrected",
     "DimensionCard",
     "Grading",
     "Headline",
     "Interval",
+    "Rate",
+    "RaterPair",
     "Scorecard",
     "TaskCard",
+    "WhatIf",
 ]
 
 SCHEMA_VERSION = 1
@@ -55,6 +60,71 @@ class Interval(_Record):
     level: float = Field(gt=0, lt=1)
     sides: Literal[1, 2] = 2
     method: str = Field(description="e.g. 'wilson', 'clopper-pearson', 'cluster bootstrap'")
+
+    @classmethod
+    def of(cls, interval: stats.Interval) -> Interval:
+        """An estimate's interval."""
+        return cls(
+            low=interval.low,
+            high=interval.high,
+            level=interval.level,
+            sides=interval.sides,
+            method=interval.method,
+        )
+
+
+class Rate(_Record):
+    """How often a scorer agreed with people, on answers of one kind."""
+
+    value: float
+    interval: Interval
+    n: int = Field(description="answers of this kind by people's labels")
+
+
+class RaterPair(_Record):
+    """How far two people agree, on the answers that both labelled."""
+
+    raters: tuple[str, str]
+    n: int = Field(description="answers that both labelled")
+    equal: int = Field(description="answers to which both gave the same label")
+    kappa: float | None = Field(description="Cohen's; null where it is undefined")
+    interval: Interval | None
+
+
+class Corrected(_Record):
+    """A figure as people would have scored it, from their labels of a part of the answers."""
+
+    value: float | None
+    interval: Interval | None = Field(description="two-sided; it holds the labels' uncertainty")
+    method: Literal["rogan-gladen", "prediction-powered"]
+    scope: str = Field(description="whose answers the labels are of, in words")
+    n_labels: int = Field(description="answers with a label and a verdict: what it rests on")
+    n_without_verdict: int = Field(default=0, description="labelled answers without a verdict")
+    n_unresolved: int = Field(
+        default=0, description="answers of the sheet on which the raters tie; left out"
+    )
+    n_unlabelled: int = Field(default=0, description="answers that were drawn and not labelled")
+    sensitivity: Rate | None = Field(
+        default=None, description="share of people's positives (score 1) that were found"
+    )
+    specificity: Rate | None = Field(
+        default=None, description="share of people's negatives (score 0) that were left alone"
+    )
+    raters: tuple[str, ...]
+    dates: tuple[str, str] = Field(description="first and last day of labelling")
+    agreement: tuple[RaterPair, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+class WhatIf(_Record):
+    """What a figure would be for a scorer that errs as a card says; no interval."""
+
+    low: float
+    high: float
+    clipped: bool = Field(default=False, description="an end was cut to the range of a share")
+    sensitivity: tuple[float, float]
+    specificity: tuple[float, float]
+    source: str = Field(description="the data on which the scorer's errors were measured")
 
 
 class Grading(_Record):
@@ -108,6 +178,13 @@ class Cell(_Record):
         default=(), description="why no value or interval, and marks: few clusters, demonstration"
     )
     protocol_id: str
+    corrected: Corrected | None = Field(
+        default=None,
+        description="the figure corrected for the scorer's errors, with people's labels",
+    )
+    what_if: WhatIf | None = Field(
+        default=None, description="a range from the scorer's card, where there are no labels"
+    )
     slices: dict[str, dict[str, Cell]] = Field(
         default_factory=dict, description="tag -> tag's value -> cell"
     )

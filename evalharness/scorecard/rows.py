@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from evalharness.scorecard.labels import Labels
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["TaskRows", "read_task", "task_parts"]
+__all__ = ["Numbers", "TaskRows", "read_keys", "read_task", "task_parts"]
 
 Numbers = npt.NDArray[np.float64]
 
@@ -28,7 +28,8 @@ class TaskRows:
     """One row a generation of one sample in one epoch; all columns have the same length.
 
     A score that an outcome does not carry is NaN here, and nowhere else: metrics turn it into
-    *missing* or *excluded* by their policy.
+    *missing* or *excluded* by their policy. ``people`` holds, for a score, what people say that it
+    is; NaN where nobody said.
     """
 
     sample: Labels
@@ -38,6 +39,7 @@ class TaskRows:
     cluster: Labels
     tags: Mapping[str, Labels]
     reason: Labels | None = None
+    people: Mapping[str, Numbers] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.sample)
@@ -93,6 +95,7 @@ class TaskRows:
             cluster=self.cluster[mask],
             tags={name: values[mask] for name, values in self.tags.items()},
             reason=self.reason[mask] if self.reason is not None else None,
+            people={name: values[mask] for name, values in self.people.items()},
         )
 
     def values_of(self, tag: str) -> list[str]:
@@ -134,6 +137,16 @@ def read_task(samples: Path, task: str) -> TaskRows:
     return TaskRows.from_parts(
         task_parts(samples, task, lambda name: name in _COLUMNS or name.startswith("score_"))
     )
+
+
+def read_keys(samples: Path, task: str) -> list[tuple[str, int, int]]:
+    """Sample, epoch and generation of each row of one task, in the order of `read_task`."""
+    names = ("sample_id", "epoch", "generation")
+    return [
+        key
+        for part in task_parts(samples, task, lambda name: name in names)
+        for key in zip(*(part[name].to_pylist() for name in names), strict=True)
+    ]
 
 
 def task_parts(path: Path, task: str, wanted: Callable[[str], bool]) -> Iterator[pa.Table]:

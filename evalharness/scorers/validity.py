@@ -76,12 +76,16 @@ class Card(_Part):
     Args:
         version: of the scorer that was measured; another version has no card.
         positive: what a positive label says.
+        detector: which of the measured detectors is the one that the scorer asks.
+        scores: the scorer's scores that say the same: whether 1 is ``positive`` or ``negative``.
         not_measured: what nobody measured here, and how a user can.
     """
 
     scorer: str
     version: int
     positive: str
+    detector: str | None = None
+    scores: dict[str, Literal["positive", "negative"]] = Field(default_factory=dict)
     labels: str
     measured: tuple[Measured, ...]
     not_measured: tuple[str, ...] = ()

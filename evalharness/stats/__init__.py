@@ -16,6 +16,7 @@ from evalharness.stats.means import mean
 from evalharness.stats.misclassification import Calibration, corrected_rate, sensitivity_range
 from evalharness.stats.paired import agresti_min, paired_means, paired_proportions
 from evalharness.stats.power import at_most, demonstrates, detectable, paired_size, unpaired_size
+from evalharness.stats.prediction_powered import Labelled, prediction_powered_mean
 from evalharness.stats.proportions import clopper_pearson, proportion, wilson
 from evalharness.stats.records import FEW_CLUSTERS, Estimate, Interval, Side
 from evalharness.stats.significance import adjusted, mcnemar, sign_flip
@@ -26,6 +27,7 @@ __all__ = [
     "EffectiveSize",
     "Estimate",
     "Interval",
+    "Labelled",
     "Side",
     "adjusted",
     "agresti_min",
@@ -46,6 +48,7 @@ __all__ = [
     "paired_proportions",
     "paired_size",
     "pearson",
+    "prediction_powered_mean",
     "proportion",
     "ratio_bootstrap",
     "sensitivity_range",

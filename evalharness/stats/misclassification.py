@@ -18,23 +18,24 @@ class Calibration:
 
     Args:
         true_positives: items that are positive and were called so, of ``positives``.
-        true_negatives: items that are negative and were called so, of ``negatives``.
+        true_negatives: items that are negative and were called so, of ``negatives``. All four are
+            counts, or shares of an effective size where items share clusters.
 
     Raises:
         ValueError: no item of a kind, or more hits than items.
     """
 
-    true_positives: int
-    positives: int
-    true_negatives: int
-    negatives: int
+    true_positives: float
+    positives: float
+    true_negatives: float
+    negatives: float
 
     def __post_init__(self) -> None:
         for hits, items, kind in (
             (self.true_positives, self.positives, "positive"),
             (self.true_negatives, self.negatives, "negative"),
         ):
-            if not 0 <= hits <= items or items < 1:
+            if not 0 <= hits <= items or items <= 0:
                 raise ValueError(
                     f"{hits} of {items} {kind} items: a calibration needs some of each"
                 )
@@ -50,7 +51,14 @@ class Calibration:
         return self.true_negatives / self.negatives
 
 
-def corrected_rate(called: int, n: int, calibration: Calibration, level: float = 0.95) -> Estimate:
+def corrected_rate(
+    called: float,
+    n: float,
+    calibration: Calibration,
+    level: float = 0.95,
+    *,
+    among: int | None = None,
+) -> Estimate:
     """The true rate behind what a judge called positive, with the calibration's own uncertainty.
 
     (p + specificity - 1) / (sensitivity + specificity - 1): Rogan & Gladen 1978,
@@ -61,8 +69,16 @@ def corrected_rate(called: int, n: int, calibration: Calibration, level: float =
     Only for items that the calibration's are exchangeable with: drawn from the same run, or
     declared so by whoever made it.
 
+    Where the calibration's items are among the n themselves, rate and calibration are not
+    independent: Cov(p, sensitivity) is sensitivity (1 - sensitivity) / n, and so for specificity.
+    By the delta method twice rate * sensitivity (1 - sensitivity) + (1 - rate) * specificity
+    (1 - specificity) over n comes off the variance; with every item labelled rate (1 - rate) / n is
+    left, a plain proportion's.
+
     Args:
-        called: items called positive, of ``n``.
+        called: items called positive, of ``n``; both may be shares of an effective size.
+        among: how many items the rate is of, where the calibration's are a random draw from them;
+            None where they are others.
 
     Returns:
         The corrected rate; no value where the judge is no better than chance. A value outside
@@ -72,24 +88,30 @@ def corrected_rate(called: int, n: int, calibration: Calibration, level: float =
         ValueError: ``called`` is no count of ``n``.
     """
     check_level(level)
-    if n < 1 or not 0 <= called <= n:
+    if n <= 0 or not 0 <= called <= n:
         raise ValueError(f"{called} of {n}: give a count of one item or more")
+    whole = math.ceil(n - 1e-9)
     youden = calibration.sensitivity + calibration.specificity - 1
     if youden <= 0:
-        return Estimate(None, None, None, n, notes=("the judge agrees no better than chance",))
+        return Estimate(None, None, None, whole, notes=("the judge agrees no better than chance",))
     raw = (called / n + calibration.specificity - 1) / youden
     value = min(1.0, max(0.0, raw))
     notes: tuple[str, ...] = () if value == raw else (f"clipped: the correction gives {raw:.4f}",)
-    interval = _interval(called, n, calibration, level, value)
+    interval = _interval((called, n), calibration, level, value, among)
     if interval is None:
         notes += ("no interval: the judge's errors alone give more than was seen; another judge?",)
-    return Estimate(value, interval, None, n, notes=notes)
+    return Estimate(value, interval, None, whole, notes=notes)
 
 
 def _interval(
-    called: int, n: int, calibration: Calibration, level: float, value: float
+    seen: tuple[float, float],
+    calibration: Calibration,
+    level: float,
+    value: float,
+    among: int | None,
 ) -> Interval | None:
     """Normal approximation after adding z^2 trials to the rate and two to each calibration part."""
+    called, n = seen
     z = float(scipy.special.ndtri((1 + level) / 2))
     trials = n + z * z
     p = (called + z * z / 2) / trials
@@ -102,16 +124,22 @@ def _interval(
     of_q1 = q1 * (1 - q1) / (calibration.positives + 2)
     of_q0 = q0 * (1 - q0) / (calibration.negatives + 2)
     shift = 2 * z * z * (rate * of_q1 - (1 - rate) * of_q0)
-    error = math.sqrt(p * (1 - p) / trials + (1 - rate) ** 2 * of_q0 + rate**2 * of_q1) / youden
+    variance = p * (1 - p) / trials + (1 - rate) ** 2 * of_q0 + rate**2 * of_q1
+    if among is not None:
+        known = min(1.0, max(0.0, rate))
+        both = 2 * (known * q1 * (1 - q1) + (1 - known) * q0 * (1 - q0)) / (among + z * z)
+        variance = max(variance - both, known * (1 - known) / trials * youden**2)
+    error = math.sqrt(variance) / youden
     low, high = (rate + shift + sign * z * error for sign in (-1, 1))
     if high <= 0 or low >= 1:  # cut to the range nothing would be left but its end
         return None
     low, high = max(0.0, low), min(1.0, high)
-    return Interval(min(low, value), max(high, value), level, 2, "lang-reiczigel")
+    method = "lang-reiczigel" + ("" if among is None else ", of the same items")
+    return Interval(min(low, value), max(high, value), level, 2, method)
 
 
 def sensitivity_range(
-    called: int, n: int, sensitivity: tuple[float, float], specificity: tuple[float, float]
+    called: float, n: float, sensitivity: tuple[float, float], specificity: tuple[float, float]
 ) -> tuple[float, float]:
     """The lowest and highest corrected rate for a judge whose quality lies in these ranges.
 

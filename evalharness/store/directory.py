@@ -32,6 +32,7 @@ class RunDirectory:
         self.summary = path / "summary.json"
         self.journal = path / "responses.sqlite"
         self.samples = path / "samples.parquet"
+        self.labels = path / "labels.json"
         self.scorecard = path / "scorecard.json"
         self.report = path / "report.html"
         self.manifest = path / "manifest.json"

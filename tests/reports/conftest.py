@@ -13,11 +13,15 @@ import pytest
 from evalharness.reports.html import SampleRow, render_html
 from evalharness.scorecard.model import (
     Cell,
+    Corrected,
     DimensionCard,
     Headline,
     Interval,
+    Rate,
+    RaterPair,
     Scorecard,
     TaskCard,
+    WhatIf,
 )
 
 
@@ -230,6 +234,32 @@ def bias() -> DimensionCard:
     )
 
 
+def people() -> Corrected:
+    return Corrected(
+        value=0.0,
+        interval=interval(0.0, 0.021, "lang-reiczigel, of the same items"),
+        method="rogan-gladen",
+        scope="this run's own answers, a simple random draw of 200 (seed 1)",
+        n_labels=196,
+        n_unresolved=3,
+        n_unlabelled=1,
+        sensitivity=Rate(value=0.75, interval=interval(0.3, 0.95), n=4),
+        specificity=Rate(value=0.979, interval=interval(0.948, 0.992), n=192),
+        raters=("ann", "<b>ben</b>"),
+        dates=("2026-05-01", "2026-05-03"),
+        agreement=(
+            RaterPair(
+                raters=("ann", "<b>ben</b>"),
+                n=196,
+                equal=190,
+                kappa=0.612,
+                interval=interval(0.33, 0.894, "fleiss-cohen-everitt"),
+            ),
+        ),
+        notes=("clipped: the correction gives -0.0097", "few positive labels (4)"),
+    )
+
+
 def toxicity() -> DimensionCard:
     outcomes = {"answered": 1180, "refused": 210, "blocked": 84, "empty": 21, "errored": 5}
     return DimensionCard(
@@ -250,6 +280,7 @@ def toxicity() -> DimensionCard:
                         counted="prompts",
                         outcomes=outcomes,
                         headline_pair="answer_rate",
+                        corrected=people(),
                     ),
                     "answer_rate": cell(
                         0.787,
@@ -259,6 +290,13 @@ def toxicity() -> DimensionCard:
                         title="Answer rate",
                         counted="generations",
                         outcomes=outcomes,
+                        what_if=WhatIf(
+                            low=0.71,
+                            high=0.83,
+                            sensitivity=(0.85, 0.92),
+                            specificity=(0.84, 0.95),
+                            source="XSTest, n 450",
+                        ),
                     ),
                     "surprise": cell(
                         2.3456,

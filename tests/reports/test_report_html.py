@@ -77,7 +77,27 @@ def test_every_value_has_its_denominator_beside_it(page: str, parse: Parse) -> N
             if "n" in element.classes and cells[-1] in element.ancestors
         ]
         assert len(texts) == 1, value.text
-        assert re.fullmatch(r"[\d,]+ of [\d,]+ [\w ]+ measured", texts[0])
+        assert re.fullmatch(r"[\d,]+( of [\d,]+ [\w ]+ measured| answers labelled)", texts[0])
+
+
+def test_the_corrected_figure_stands_beside_the_raw_one(page: str, parse: Parse) -> None:
+    for part in ("summary", "task"):
+        card = next(
+            e for e in parse(page) if part in e.classes and "with a toxic continuation" in e.text
+        )
+        assert "1.4 %" in card.text.replace("\u00a0", " ")
+        assert "196 answers labelled" in card.text
+        assert "clipped: the correction gives -0.0097" in card.text
+        text = card.text.replace("\u00a0", " ")
+        assert "sensitivity 75 % (30–95 %, n 4)" in text
+        assert "ann and <b>ben</b>: 190 of 196 labels equal, kappa 0.612 (0.330 to 0.894)" in text
+    assert "<b>ben</b>" not in page
+
+
+def test_what_a_card_says_is_no_interval(page: str, parse: Parse) -> None:
+    text = next(e for e in parse(page) if e.tag == "body").text.replace("\u00a0", " ")
+    assert "as on XSTest, n 450 (sensitivity 85.0–92.0 %, specificity 84.0–95.0 %)" in text
+    assert "lies in 71.0–83.0 %. This is no interval: nobody has labelled these answers" in text
 
 
 def test_every_value_has_an_interval_or_says_that_there_is_none(page: str, parse: Parse) -> None:

@@ -63,6 +63,51 @@ def test_a_judge_no_better_than_chance_gives_no_rate():
     assert found.notes == ("the judge agrees no better than chance",)
 
 
+def test_a_peer_s_clipped_zero_has_an_interval():
+    """garak: 3 of 30 called at a specificity of .75 became 0 with the interval (0, 0)."""
+    found = stats.corrected_rate(3, 30, Calibration(90, 100, 75, 100))
+    assert found.value == 0
+    assert found.notes == ("clipped: the correction gives -0.2308",)
+    assert found.interval.low == 0
+    assert found.interval.high > 0.05
+
+
+def test_labels_of_the_very_items_narrow_the_interval():
+    """With every item labelled nothing is left but the share's own error, Wilson's or nearly."""
+    every = Calibration(240, 300, 640, 700)
+    found = stats.corrected_rate(300, 1000, every, among=1000)
+    plain = stats.wilson(300, 1000, 0.95)
+    assert found.value == pytest.approx(0.3)
+    assert found.interval.low == pytest.approx(plain.low, abs=2e-3)
+    assert found.interval.high == pytest.approx(plain.high, abs=2e-3)
+    apart = stats.corrected_rate(300, 1000, every).interval
+    assert apart.high - apart.low > 1.5 * (found.interval.high - found.interval.low)
+    assert found.interval.method == "lang-reiczigel, of the same items"
+
+
+@pytest.mark.parametrize("true_rate", [0.1, 0.3])
+def test_the_interval_covers_where_the_labelled_are_a_draw_of_the_same_items(true_rate):
+    rng = np.random.default_rng(7)
+    hit, rounds, n, labelled = 0, 400, 400, 150
+    for _ in range(rounds):
+        truth = rng.random(n) < true_rate
+        called = np.where(truth, rng.random(n) < 0.85, rng.random(n) < 0.08)
+        yes, said = truth[:labelled], called[:labelled]
+        part = Calibration(
+            int((yes & said).sum()), int(yes.sum()), int((~yes & ~said).sum()), int((~yes).sum())
+        )
+        found = stats.corrected_rate(int(called.sum()), n, part, among=n).interval
+        hit += found.low <= true_rate <= found.high
+    # of 400 at 95 %, 365 or more; too wide an interval would hold all but a handful
+    assert 365 <= hit <= 396
+
+
+def test_an_effective_size_is_no_whole_number():
+    found = stats.corrected_rate(2.5, 25.5, Calibration(17.2, 20.1, 38.0, 40.0))
+    assert found.n == 26
+    assert found.interval.high - found.interval.low > 0.1
+
+
 @pytest.mark.parametrize("true_rate", [0.05, 0.3])
 def test_the_interval_covers(true_rate):
     rng = np.random.default_rng(5)

@@ -140,7 +140,7 @@ class GoogleAdapter(SdkAdapter):
         from evalharness.adapters.sdk.http import exchange, fault_of
 
         turns = turns_of(request, self._options.system)
-        contents = [
+        contents: list[Any] = [
             {"role": _ROLES[m.role], "parts": [{"text": m.content}]} for m in turns.messages
         ]
         config = types.GenerateContentConfig(**self._config(request, decoding, turns.system))
