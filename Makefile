@@ -41,6 +41,7 @@ benchmarks: venv
 	$(BIN)/python benchmarks/remote.py --samples 2000 --kill
 	$(BIN)/python benchmarks/remote.py --scaling --sizes 1000 5000
 	$(BIN)/python benchmarks/remote.py --memory 50000
+	$(BIN)/python benchmarks/compare.py --runs 4 --samples 20000 --rank
 
 venv: $(VENV)/.installed
 

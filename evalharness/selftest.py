@@ -28,7 +28,7 @@ from evalharness.tasks.data import open_data
 from evalharness.tasks.library import Library, Task
 from evalharness.tasks.render import LETTERS
 
-__all__ = ["CHOICE_SCORERS", "SelfTest", "SelfTestCheck", "run_selftest"]
+__all__ = ["CHOICE_SCORERS", "SelfTest", "SelfTestCheck", "known_table", "run_selftest"]
 
 #: Scorers that read a choice: text that names no option is unread, never a value.
 CHOICE_SCORERS = frozenset({"choice", "bbq", "decision", "rating", "stance", "coreference"})
@@ -184,7 +184,7 @@ def _without_data(task: Task, data_root: Path | None) -> str | None:
 
 
 def _one_model(planned: _Planned, options: ReferenceOptions) -> Iterable[SelfTestCheck]:
-    adapter = ReferenceAdapter(options, table=_table(planned.samples))
+    adapter = ReferenceAdapter(options, table=known_table(planned.samples))
     adapters = {**planned.prepared.adapters, "target": adapter}
     with tempfile.TemporaryDirectory() as folder:
         directory = RunDirectory(Path(folder) / "run")
@@ -229,7 +229,8 @@ def _config(
     )
 
 
-def _table(samples: Mapping[str, Sequence[Sample]]) -> dict[tuple[str, str], Known]:
+def known_table(samples: Mapping[str, Sequence[Sample]]) -> dict[tuple[str, str], Known]:
+    """What each task's samples call good and bad: what a reference model answers from."""
     return {
         (task, sample.id): _known(sample) for task, members in samples.items() for sample in members
     }

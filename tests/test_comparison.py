@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -213,7 +214,8 @@ def test_in_a_notebook(ran):
     assert frame["difference"].notna().all()
     shown = found._repr_html_()
     assert "no difference shown" in shown
-    assert "is not comparable: items: 40 items" in shown
+    assert "<b>Not comparable:</b> <bdi>small</bdi> is another test." in shown
+    assert "<li>items: 40 items (" in shown
 
 
 def test_a_part_that_one_protocol_lacks_is_a_difference(ran):
@@ -223,3 +225,99 @@ def test_a_part_that_one_protocol_lacks_is_a_difference(ran):
     for one, other in ((planned, more), (more, planned)):
         (found,) = differences(one, other, {}, {})
         assert (found.part, {found.a, found.b}) == ("languages", {"none", "0123456789ab"})
+
+
+def knowing(*counts):
+    """Runs a, b, c ... of 60 items that know the first so many."""
+    return [(name, range(n)) for name, n in zip("abcdefgh", counts, strict=False)]
+
+
+def test_runs_are_ranked_no_finer_than_was_shown(ran):
+    plain = [item(n) for n in range(60)]
+    paths = [ran(name, right, plain) for name, right in knowing(20, 52, 50, 48)]
+    (ranking,) = compared(*paths, rank=["small/accuracy"]).rankings
+    assert [ranked.run[0] for ranked in ranking.runs] == ["b", "c", "d", "a"]
+    assert [(r.place.best, r.place.worst) for r in ranking.runs] == [(1, 3), (1, 3), (1, 3), (4, 4)]
+    assert [r.place.groups for r in ranking.runs] == [("a",), ("a",), ("a",), ("b",)]
+    assert len(ranking.pairs) == 6
+    # c knows 30 more items than a: six pairs are tested together
+    claim = next(c for c in ranking.pairs if (c.baseline[0], c.run[0]) == ("a", "c"))
+    assert claim.p_adjusted == pytest.approx(5 * 2 * 0.5**30, rel=0.01)
+
+
+def test_a_difference_of_one_item_is_no_win(ran):
+    """A board that counts wins gives the first place to 0.0001 more."""
+    plain = [item(n) for n in range(60)]
+    paths = [ran(name, right, plain) for name, right in knowing(30, 31)]
+    (ranking,) = compared(*paths, rank=["headlines"]).rankings
+    assert ranking.metric == "accuracy"
+    assert {(r.place.best, r.place.worst, r.place.groups) for r in ranking.runs} == {(1, 2, ("a",))}
+
+
+def test_a_run_that_sat_a_part_of_the_test_tops_no_table(ran):
+    """Measured on the easy items alone it is right on all of them; others on nearly all."""
+    plain = [item(n) for n in range(60)]
+
+    def easy(request):
+        return answering(set(range(60)))(request) if int(request.slot.sample[1:]) < 20 else ""
+
+    paths = [ran(name, right, plain) for name, right in knowing(58, 56)]
+    paths.append(ran("c", (), plain, answer=easy))
+    (ranking,) = compared(*paths, rank=["small/accuracy"]).rankings
+    assert (ranking.n_compared, ranking.n_planned) == (20, 60)
+    assert {r.value for r in ranking.runs} == {1.0}
+    assert {r.place.groups for r in ranking.runs} == {("a",)}
+    # another test, or nothing measured: no place at all
+    paths[2] = ran("d", range(60), plain, limit=20)
+    paths.append(ran("e", (), plain, answer=lambda _: ""))
+    (ranking,) = compared(*paths, rank=["small/accuracy"]).rankings
+    assert [ranked.run[0] for ranked in ranking.runs] == ["a", "b"]
+    assert [refused.run[0] for refused in ranking.left_out] == ["d", "e"]
+    assert ranking.n_compared == 60
+    # with --common all are ranked over what all have
+    (ranking,) = compared(*paths[:3], rank=["small/accuracy"], common=True).rankings
+    assert (len(ranking.runs), ranking.n_compared) == (3, 20)
+
+
+def test_a_ranking_on_the_command_line(ran, capsys):
+    plain = [item(n) for n in range(60)]
+    paths = [str(ran(name, right, plain)) for name, right in knowing(20, 52, 50)]
+    assert run_app(["compare", *paths, "--rank", "small/accuracy"]) == 0
+    shown = capsys.readouterr().out
+    assert "ranked by small/accuracy (higher is better), over the 60 of 60 samples" in shown
+    assert "  rank 1-2      0.8667  a      b-" in shown
+    assert "  rank 3        0.3333  b      a-" in shown
+    assert "after correction for all pairs of all rankings (3)" in shown
+    assert run_app(["compare", *paths, "--rank", "small/acuracy"]) == 2
+    assert "has no such figure; did you mean 'small/accuracy'" in capsys.readouterr().err
+    assert run_app(["compare", *paths, "--rank", "headlines", "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert data["rankings"][0]["runs"][2] == {
+        "run": Path(paths[0]).name, "target": "a", "value": 20 / 60, "rank": [3, 3],
+        "groups": ["b"],
+    }  # fmt: skip
+
+
+def test_a_figure_that_is_no_mean_is_drawn_again(ran):
+    """One model is as good on each topic, the other knows nothing of one of them."""
+    two = [item(n, topic="ab"[n % 2], cluster=f"c{n // 4}") for n in range(120)]
+    text = ("metrics: [accuracy]", "metrics: [accuracy, {metric: accuracy_gap, by: topic}]")
+    even = ran("even", range(60), two, text)
+    uneven = ran("uneven", range(0, 108, 2), two, text)
+    claim = of(compared(even, uneven), "accuracy_gap")
+    assert (claim.paired.a, claim.paired.b) == (0, pytest.approx(0.9))
+    assert claim.verdict == "worse"
+    assert claim.paired.test == "paired bootstrap over clusters"
+    assert claim.paired.wins is None
+    assert of(compared(uneven, even), "accuracy_gap").verdict == "better"
+    again = ran("again", range(59), two, text)
+    claim = of(compared(even, again), "accuracy_gap")
+    assert claim.verdict == "no difference shown"
+    assert claim.paired.difference.interval.method.startswith("paired cluster bootstrap")
+    assert claim.paired.detectable > 0
+    shown = {c.metric: ok for c, ok in compared(even, again).not_inferior(0.2)}
+    assert shown["accuracy_gap"]
+    # the same answers: nothing to draw a bound from, and nothing that is worse
+    same = compared(even, ran("same", range(60), two, text))
+    assert of(same, "accuracy_gap").verdict == "no difference shown"
+    assert {claim.metric for claim, _ in same.not_inferior(0.2)} == {"accuracy", "answer_rate"}

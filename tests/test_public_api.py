@@ -90,7 +90,7 @@ ALLOWED = {
                   "records", "yamlfile"},
     "engine": {"engine", "adapters", "config", "errors", "records", "scorecard", "scorers",
                "store", "tasks", "yamlfile"},
-    "reports": {"reports", "scorecard", "store", "records"},
+    "reports": {"reports", "comparison", "scorecard", "store", "records"},
     "config": {"errors", "policies", "tasks", "yamlfile"},
     "sandbox": set(),
 }  # fmt: skip

@@ -19,6 +19,7 @@ from evalharness.cli import (
     list_,
     new,
     plan,
+    reference,
     report,
     run,
     score,
@@ -105,6 +106,9 @@ app.command("score")(_command(score.score))
 app.command("labels")(_command(labels.labels))
 app.command("report")(_command(report.report))
 app.command("compare")(_command(compare.compare))
+app.add_typer(reference.app, name="reference")
+reference.app.command("add")(_command(reference.add))
+reference.app.command("list")(_command(reference.list_))
 app.command("gate")(_command(gate.gate))
 app.command("sign")(_command(sign.sign))
 app.command("verify")(_command(verify.verify))

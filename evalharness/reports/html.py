@@ -23,7 +23,7 @@ from evalharness.reports.text import LIMIT, plain, visible
 from evalharness.reports.view import GLOSSARY, TaskView, View, scorecard_view, word_of
 from evalharness.scorecard.model import Scorecard
 
-__all__ = ["SampleRow", "render_html"]
+__all__ = ["SampleRow", "environment", "render_html"]
 
 _SHORT = 12  # digits of a digest that tell it apart at a glance; the full one stands in section 5
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
@@ -70,7 +70,7 @@ def render_html(
     """
     view = scorecard_view(scorecard)
     return (
-        _environment()
+        environment()
         .get_template("report.html.j2")
         .render(
             scorecard=scorecard,
@@ -127,8 +127,9 @@ def _protocols(view: View, run: Mapping[str, Any]) -> tuple[tuple[TaskView, str 
 
 
 @lru_cache(maxsize=1)
-def _environment() -> Environment:
-    environment = Environment(
+def environment() -> Environment:
+    """The template engine of every page: it escapes what it prints, and shows hidden characters."""
+    made = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -137,9 +138,9 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.globals["patterns"] = svg.patterns
-    environment.globals["swatch"] = svg.swatch
-    environment.filters |= {
+    made.globals["patterns"] = svg.patterns
+    made.globals["swatch"] = svg.swatch
+    made.filters |= {
         "body": _body,
         "count": numbers.count,
         "level": numbers.level,
@@ -151,7 +152,7 @@ def _environment() -> Environment:
         "fields": _fields,
         "pretty": _pretty,
     }
-    return environment
+    return made
 
 
 def _finalize(value: Any) -> Any:

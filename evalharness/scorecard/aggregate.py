@@ -9,8 +9,8 @@ from typing import Any
 
 from evalharness.scorecard import model
 from evalharness.scorecard.corrections import corrected, what_if
-from evalharness.scorecard.metrics.base import Computed, Metric, Sliced
-from evalharness.scorecard.metrics.registry import MetricUse, in_run, metrics_of
+from evalharness.scorecard.metrics.base import Computed, Metric
+from evalharness.scorecard.metrics.registry import MetricUse, in_run, metrics_of, slices_of
 from evalharness.scorecard.people import HumanLabels
 from evalharness.scorecard.rows import TaskRows, read_keys, read_task
 from evalharness.stats import Interval
@@ -139,7 +139,7 @@ def task_cells(
         chosen = rows.where(use.where)
         slices = {}
         for tag in task.definition.slices:
-            parts = {} if tag in use.where else dict(_slices(use, chosen, tag))
+            parts = {} if tag in use.where else dict(slices_of(use, chosen, tag))
             if len(parts) > 1:
                 slices[tag] = {
                     value: _cell(task, use, part, settings) for value, part in parts.items()
@@ -158,13 +158,6 @@ def _people(
     if found is not None:
         return {"corrected": found}
     return {"what_if": what_if(task.definition, use, rows)}
-
-
-def _slices(use: MetricUse, rows: TaskRows, tag: str) -> Iterable[tuple[str, TaskRows]]:
-    """The rows of each slice by its value: as the metric says where it has a say."""
-    if isinstance(use.metric, Sliced):
-        return use.metric.slices(rows, tag)
-    return ((value, rows.where({tag: value})) for value in rows.values_of(tag))
 
 
 def _cell(

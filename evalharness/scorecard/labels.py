@@ -49,6 +49,14 @@ class Labels:
         return cls(_smallest(np.array(codes, dtype=np.int32), len(known)), _texts(known))
 
     @classmethod
+    def joined(cls, parts: Sequence[Labels]) -> Labels:
+        """One behind the other."""
+        texts = parts[0].texts if parts else None
+        if texts is not None and all(part.texts is texts for part in parts):
+            return Labels(np.concatenate([part.codes for part in parts]), texts)
+        return cls.of(text for part in parts for text in part.tolist())
+
+    @classmethod
     def from_parts(cls, parts: Iterable[pa.DictionaryArray]) -> Self:
         """From a column of texts that mostly repeat, a part at a time."""
         from evalharness.arrow import numbers
@@ -99,6 +107,17 @@ class Labels:
         """The text (or None) of each row."""
         texts = [*self.texts.to_pylist(), None]
         return [texts[code] for code in self.codes.tolist()]
+
+    def same_as(self, other: Labels) -> bool:
+        """Whether both surely hold the same texts row by row (a quick look: False may be wrong)."""
+        if not np.array_equal(self.codes, other.codes):
+            return False
+        if self.texts is other.texts:
+            return True
+        mine, theirs = getattr(self.texts, "equals", None), getattr(other.texts, "equals", None)
+        if mine is not None and theirs is not None and type(self.texts) is type(other.texts):
+            return bool(mine(other.texts))  # without making a Python text of each
+        return bool(self.texts.to_pylist() == other.texts.to_pylist())
 
     def are(self, *wanted: str) -> Flags:
         """Which rows have one of these texts, shape (n,)."""

@@ -71,7 +71,7 @@ class TaskRows:
             group=labels("group"),
             cluster=labels("cluster"),
             tags=_tags(labels("tags")),
-            reason=labels("reason"),
+            reason=labels("reason") if "reason" in columns else None,
         )
 
     def where(self, wanted: Mapping[str, str]) -> TaskRows:
@@ -132,10 +132,15 @@ def _tags(column: Labels) -> dict[str, Labels]:
     return found
 
 
-def read_task(samples: Path, task: str) -> TaskRows:
-    """The rows of one task of ``samples.parquet``."""
+def read_task(samples: Path, task: str, *, reasons: bool = True) -> TaskRows:
+    """The rows of one task of ``samples.parquet``.
+
+    Args:
+        reasons: read why something is no answer, too: no metric asks for it.
+    """
+    names = _COLUMNS if reasons else _COLUMNS - {"reason"}
     return TaskRows.from_parts(
-        task_parts(samples, task, lambda name: name in _COLUMNS or name.startswith("score_"))
+        task_parts(samples, task, lambda name: name in names or name.startswith("score_"))
     )
 
 

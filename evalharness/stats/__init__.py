@@ -15,20 +15,30 @@ from evalharness.stats.correlation import pearson, spearman
 from evalharness.stats.means import mean
 from evalharness.stats.misclassification import Calibration, corrected_rate, sensitivity_range
 from evalharness.stats.paired import agresti_min, paired_means, paired_proportions
+from evalharness.stats.paired_bootstrap import (
+    MOST_CLUSTERS,
+    PairedBootstrap,
+    Weighted,
+    paired_bootstrap,
+)
 from evalharness.stats.power import at_most, demonstrates, detectable, paired_size, unpaired_size
 from evalharness.stats.prediction_powered import Labelled, prediction_powered_mean
 from evalharness.stats.proportions import clopper_pearson, proportion, wilson
 from evalharness.stats.records import FEW_CLUSTERS, Estimate, Interval, Side
 from evalharness.stats.significance import adjusted, mcnemar, sign_flip
+from evalharness.stats.unpaired import hybrid_difference, hybrid_p_value, hybrid_ratio
 
 __all__ = [
     "FEW_CLUSTERS",
+    "MOST_CLUSTERS",
     "Calibration",
     "EffectiveSize",
     "Estimate",
     "Interval",
     "Labelled",
+    "PairedBootstrap",
     "Side",
+    "Weighted",
     "adjusted",
     "agresti_min",
     "at_most",
@@ -40,10 +50,14 @@ __all__ = [
     "demonstrates",
     "detectable",
     "effective_size",
+    "hybrid_difference",
+    "hybrid_p_value",
+    "hybrid_ratio",
     "mcnemar",
     "mean",
     "mean_of_proportions",
     "missing_bounds",
+    "paired_bootstrap",
     "paired_means",
     "paired_proportions",
     "paired_size",

@@ -221,6 +221,8 @@ def _finish(bare: Estimate, value: float, found: _Replicates, level: float) -> E
     tails = None if undefined else _bca_tails(draws, value, found.left_out, level)
     method = "BCa" if tails is not None else "percentile"
     low, high = np.quantile(draws, tails or ((1 - level) / 2, (1 + level) / 2))
+    if low == high:  # ties at both ends: the replicates have too few values for this level
+        return replace(bare, notes=("too few different replicates for an interval", *notes))
     kind = "bootstrap" if bare.n_clusters in {None, bare.n} else "cluster bootstrap"
     interval = Interval(float(low), float(high), level, 2, f"{kind}, {method}")
     return replace(bare, interval=interval, notes=notes)
@@ -230,6 +232,21 @@ def _bca_tails(
     draws: FloatArray, value: float, left_out: FloatArray | None, level: float
 ) -> tuple[float, float] | None:
     """Efron's corrected tail probabilities; None where they do not exist."""
+    found = _corrections(draws, value, left_out)
+    if found is None:
+        return None
+    bias, skew = found
+    shifted = bias + scipy.special.ndtri(np.array([(1 - level) / 2, (1 + level) / 2]))
+    if (1 - skew * shifted <= 0).any():
+        return None
+    low, high = scipy.special.ndtr(bias + shifted / (1 - skew * shifted))
+    return float(low), float(high)
+
+
+def _corrections(
+    draws: FloatArray, value: float, left_out: FloatArray | None
+) -> tuple[float, float] | None:
+    """Efron's corrections for bias and skew; None where they do not exist."""
     if left_out is None or not np.isfinite(left_out).all():
         return None
     # half of the ties, as scipy has it: a discrete statistic is not shifted by them
@@ -238,13 +255,29 @@ def _bca_tails(
     spread = float(np.square(pull).sum())
     if not 0 < share < 1 or np.abs(pull).max() <= _ROUNDING * np.abs(left_out).max():
         return None
-    bias = float(scipy.special.ndtri(share))
-    skew = float((pull**3).sum() / (6 * spread**1.5))
-    shifted = bias + scipy.special.ndtri(np.array([(1 - level) / 2, (1 + level) / 2]))
-    if (1 - skew * shifted <= 0).any():
-        return None
-    low, high = scipy.special.ndtr(bias + shifted / (1 - skew * shifted))
-    return float(low), float(high)
+    return float(scipy.special.ndtri(share)), float((pull**3).sum() / (6 * spread**1.5))
+
+
+def _tail(draws: FloatArray, value: float, left_out: FloatArray | None, m: int) -> float:
+    """The two-sided p-value of "the statistic is 0": the level at which its interval ends there.
+
+    Where no replicate lies on 0's other side their number says only that p is small: what it is
+    then is read from t with their standard deviation and m - 1 degrees of freedom.
+    """
+    count = len(draws)
+    below = float((draws < 0).mean() + (draws <= 0).mean()) / 2
+    least = 2 / (count + 1)
+    share = min(max(below, least / 2), 1 - least / 2)
+    found = _corrections(draws, value, left_out)
+    z = float(scipy.special.ndtri(share))
+    if found is not None and 1 + found[1] * (z - found[0]) > 0:
+        bias, skew = found
+        z = (z - bias) / (1 + skew * (z - bias)) - bias
+    p_value = min(1.0, 2 * float(scipy.special.ndtr(-abs(z))))
+    if 0 < below < 1:
+        return p_value
+    far = 2 * float(scipy.special.stdtr(m - 1, -abs(value) / float(draws.std(ddof=1))))
+    return min(p_value, least, far)
 
 
 def _ratio(top: FloatArray, below: FloatArray) -> FloatArray:

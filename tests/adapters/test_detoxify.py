@@ -39,7 +39,7 @@ TEXTS = [
 ]
 
 
-def _tiny(folder: Path) -> Path:
+def tiny_checkpoint(folder: Path, seed: int = 3) -> Path:
     """A BERT with random weights, large enough ones that every text has scores of its own."""
     import torch
     from transformers import BertConfig, BertForSequenceClassification, BertTokenizer
@@ -63,7 +63,7 @@ def _tiny(folder: Path) -> Path:
         initializer_range=0.6,
     )
     config.save_pretrained(base)
-    torch.manual_seed(3)
+    torch.manual_seed(seed)
     model: Any = BertForSequenceClassification(config)
     arguments = {
         "model_type": "base",
@@ -78,7 +78,7 @@ def _tiny(folder: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return _tiny(tmp_path_factory.mktemp("detoxify"))
+    return tiny_checkpoint(tmp_path_factory.mktemp("detoxify"))
 
 
 @pytest.fixture(scope="session")

@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
+from evalharness.reports.comparison import render_comparison
 from evalharness.reports.html import SampleRow, render_html
 from evalharness.scorecard.model import Scorecard
+from tests.reports.test_comparison_html import comparison
 
 pytestmark = pytest.mark.full
 
@@ -114,6 +116,15 @@ def test_nothing_overflows(
     assert page.evaluate(OVERFLOW) <= 0
     assert page.evaluate(ESCAPED) == []
     assert page.title().startswith("Safety scorecard: ")
+
+
+@pytest.mark.parametrize("width", [360, 768, 1280])
+@pytest.mark.parametrize("name", ["short", LONG])
+def test_a_comparison_does_not_overflow(visit: Callable[..., Any], name: str, width: int) -> None:
+    page = visit(render_comparison(comparison(str if name == "short" else lambda _: LONG)), width)
+    assert page.evaluate(OVERFLOW) <= 0
+    assert page.evaluate(ESCAPED) == []
+    assert page.title().startswith("Comparison with ")
 
 
 def test_print_fits_the_sheet_and_opens_nothing(visit: Callable[..., Any], page: str) -> None:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import scipy
+from hypothesis import given
+from hypothesis import strategies as st
 from statsmodels.stats.contingency_tables import mcnemar as statsmodels_mcnemar
+from statsmodels.stats.multitest import multipletests
 
 from evalharness import stats
 
@@ -49,6 +52,19 @@ def test_a_sign_flip_is_the_same_each_time():
     )
 
 
+def test_lm_evaluation_harness_s_case():
+    """peers.md 51: an unpaired z-test gives p = .080 where McNemar's gives .008.
+
+    200 items, 105 of them right in both runs, 10 and 27 in one alone.
+    """
+    both, only_a, only_b, n = 105, 10, 27, 200
+    a, b = (both + only_a) / n, (both + only_b) / n
+    pooled = (a + b) / 2
+    z = (b - a) / np.sqrt(2 * pooled * (1 - pooled) / n)
+    assert 2 * scipy.stats.norm.sf(z) == pytest.approx(0.080, abs=0.0005)
+    assert stats.mcnemar(only_a, only_b) == pytest.approx(0.008, abs=0.0005)
+
+
 def test_many_clusters_are_tested_by_t():
     values = np.random.default_rng(4).normal(0.05, 1, 3_000)
     p, name = stats.sign_flip(values, seed=1)
@@ -75,6 +91,26 @@ def test_clusters_keep_the_level_that_mcnemar_loses():
     assert naive / rounds > 0.2
     # 120 rounds at 5 %: at most 13 with a chance of 99.5 %
     assert held <= 13
+
+
+@given(st.lists(st.integers(-3, 3), min_size=2, max_size=9))
+def test_every_flip_of_few_units_is_counted_as_scipy_counts_it(values):
+    found = stats.sign_flip(values, seed=1)[0]
+    if not any(values):
+        assert found == 1
+        return
+    other = scipy.stats.permutation_test(
+        (np.array(values, dtype=float),), np.mean, permutation_type="samples", n_resamples=10_000,
+        vectorized=True,
+    )  # fmt: skip
+    assert found == pytest.approx(min(1.0, other.pvalue))
+
+
+@given(st.lists(st.floats(0, 1), max_size=30), st.sampled_from(["holm", "benjamini-hochberg"]))
+def test_corrections_are_those_of_statsmodels(p_values, method):
+    name = {"holm": "holm", "benjamini-hochberg": "fdr_bh"}[method]
+    other = multipletests(p_values, method=name)[1] if p_values else []
+    assert stats.adjusted(p_values, method) == pytest.approx(list(other))
 
 
 def test_holm_and_benjamini_hochberg_by_hand():

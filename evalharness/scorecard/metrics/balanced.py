@@ -8,7 +8,8 @@ from typing import ClassVar
 import numpy as np
 
 from evalharness import stats
-from evalharness.scorecard.metrics.base import KNOWLEDGE, Computed, per_sample, row_values
+from evalharness.scorecard.metrics.base import KNOWLEDGE, Computed, Numbers, per_sample, row_values
+from evalharness.scorecard.metrics.figure import Figure, over, share
 from evalharness.scorecard.metrics.samples import share_of
 from evalharness.scorecard.model import Direction
 from evalharness.scorecard.rows import TaskRows
@@ -84,3 +85,20 @@ class BalancedAccuracy:
             coverage=min([plain.coverage, *known]),
             notes=found.notes,
         )
+
+    def figure(self, rows: TaskRows) -> Figure:
+        """Right answers and answers, by class; undefined without one of the classes."""
+        values, missing, excluded = row_values(rows, "correct", KNOWLEDGE)
+        units = per_sample(rows, values, missing, excluded, self.range)
+        first, _ = rows.sample.units()
+        column = rows.tags.get(self.tag)
+        labels = np.zeros(len(first), dtype=int) if column is None else column[first].ranked()[1]
+        classes = (labels[:, None] == np.unique(labels)) & units.measured[:, None]
+        right = classes * np.nan_to_num(units.value)[:, None]
+
+        def value(sums: Numbers) -> Numbers:
+            counts, hits = np.split(sums, 2, axis=1)
+            found: Numbers = share(hits, counts).mean(axis=1)
+            return found if column is not None else np.full(len(sums), np.nan)
+
+        return over(units, rows, np.concatenate([classes, right], axis=1), value)

@@ -102,7 +102,8 @@ class Metric(Protocol):
 
     Beside these a metric may have ``detail`` (what its title must add to tell two uses apart),
     ``needs`` (tag -> value, without which there is nothing to measure), ``tags`` (those by which
-    it groups samples), ``units`` (a value a sample, so that two runs can be paired) and ``slices``.
+    it groups samples), ``slices``, and, so that two runs can be compared in it, ``units`` (it is a
+    mean of one value a unit) or ``figure`` (it can be drawn again, `metrics.figure`).
     """
 
     name: ClassVar[str]
@@ -130,7 +131,11 @@ class Sliced(Protocol):
 
 @dataclass(frozen=True)
 class Units:
-    """Values by unit. ``low`` and ``high`` are what the missing parts could have made each."""
+    """Values by unit. ``low`` and ``high`` are what the missing parts could have made each.
+
+    ``names`` are what the units are called, where they are not the samples in their order: so two
+    runs find each other's.
+    """
 
     value: Numbers
     low: Numbers
@@ -139,6 +144,7 @@ class Units:
     excluded: Flags
     cluster: Labels
     coverage: float
+    names: Labels | None = None
 
     @property
     def measured_values(self) -> Numbers:

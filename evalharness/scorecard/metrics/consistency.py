@@ -54,9 +54,14 @@ class SameAnswerRate:
         return ((value, rows.where({tag: value})) for value in rows.values_of(tag))
 
     def compute(self, rows: TaskRows, level: float) -> Computed:
+        return share_of(self.units(rows), level)
+
+    def units(self, rows: TaskRows) -> Units:
+        """Of each item whether its answers are all the same."""
         if self.variant is not None:
             rows = rows.only(tagged(rows, CLEAN, self.variant))
-        first, unit = (rows.sample if self.variant is None else rows.group).units()
+        label = rows.sample if self.variant is None else rows.group
+        first, unit = label.units()
         count = len(first)
         values, missing, declined = row_values(rows, "chosen", AMONG_ANSWERED)
         n_rows, n_missing, n_declined = (
@@ -73,7 +78,7 @@ class SameAnswerRate:
         measured = ~excluded & (n_missing == 0)
         same = (~differs).astype(float)
         counted = ~excluded
-        units = Units(
+        return Units(
             value=np.where(measured, same, np.nan),
             low=np.where(measured, same, 0.0),
             high=same,
@@ -81,5 +86,5 @@ class SameAnswerRate:
             excluded=excluded,
             cluster=rows.cluster[first],
             coverage=float(measured[counted].mean()) if counted.any() else 0.0,
+            names=label[first],
         )
-        return share_of(units, level)

@@ -10,7 +10,15 @@ import numpy as np
 import numpy.typing as npt
 
 from evalharness import stats
-from evalharness.scorecard.metrics.base import AMONG_ANSWERED, Computed, per_sample, row_values
+from evalharness.scorecard.labels import Labels
+from evalharness.scorecard.metrics.base import (
+    AMONG_ANSWERED,
+    Computed,
+    Units,
+    per_sample,
+    row_values,
+)
+from evalharness.scorecard.metrics.figure import Figure, over, share
 from evalharness.scorecard.model import Direction
 from evalharness.scorecard.rows import TaskRows
 
@@ -49,15 +57,7 @@ class Correlation:
         return (self.x, self.y)
 
     def compute(self, rows: TaskRows, level: float) -> Computed:
-        x_values, x_missing, x_excluded = row_values(rows, self.x, AMONG_ANSWERED)
-        y_values, y_missing, y_excluded = row_values(rows, self.y, AMONG_ANSWERED)
-        # a row counts where both are known: else the two sides would be about other samples
-        excluded = x_excluded | y_excluded
-        missing = (x_missing | y_missing) & ~excluded
-        x, y = (
-            per_sample(rows, values, missing, excluded, self.range)
-            for values in (x_values, y_values)
-        )
+        x, y = self._columns(rows)
         estimate = stats.pearson(
             x.measured_values, y.measured_values, x.clusters, level, seed=_SEED
         )
@@ -72,6 +72,43 @@ class Correlation:
             coverage=x.coverage,
             notes=estimate.notes,
         )
+
+    def figure(self, rows: TaskRows) -> Figure:
+        """The moments of both scores over the samples that have both."""
+        x, y = self._columns(rows)
+        return over(x, rows, moments(x.value, y.value, x.measured), correlation_of)
+
+    def _columns(self, rows: TaskRows) -> tuple[Units, Units]:
+        """Both scores, over the samples."""
+        x_values, x_missing, x_excluded = row_values(rows, self.x, AMONG_ANSWERED)
+        y_values, y_missing, y_excluded = row_values(rows, self.y, AMONG_ANSWERED)
+        # a row counts where both are known: else the two sides would be about other samples
+        excluded = x_excluded | y_excluded
+        missing = (x_missing | y_missing) & ~excluded
+        return (
+            per_sample(rows, x_values, missing, excluded, self.range),
+            per_sample(rows, y_values, missing, excluded, self.range),
+        )
+
+
+def moments(
+    x: npt.NDArray[np.float64], y: npt.NDArray[np.float64], measured: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.float64]:
+    """What each unit adds to a correlation, shape (n, 6): 1, x, y, x^2, y^2, xy about the means."""
+    if not measured.any():
+        return np.zeros((len(measured), 6))
+    x, y = (np.where(measured, side - side[measured].mean(), 0.0) for side in (x, y))
+    return np.stack([measured, x, y, x * x, y * y, x * y], axis=1)
+
+
+def correlation_of(sums: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Pearson's correlation from sums of `moments`, shape (r,); NaN where a side is constant."""
+    n, x, y, xx, yy, xy = sums.T
+    mean_x, mean_y = share(x, n), share(y, n)
+    spread_x, spread_y = xx - x * mean_x, yy - y * mean_y
+    flat = (spread_x <= 1e-12 * xx) | (spread_y <= 1e-12 * yy)
+    below = np.sqrt(np.where(flat, 0.0, spread_x * spread_y))
+    return np.clip(share(xy - x * mean_y, below), -1.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -110,13 +147,7 @@ class GapCorrelation:
         return (self.score, self.y)
 
     def compute(self, rows: TaskRows, level: float) -> Computed:
-        names = sorted({label for label in rows.cluster.tolist() if label is not None})
-        first, second = (
-            _cluster_means(rows.where({self.tag: value}), self.score, names)
-            for value in (self.first, self.second)
-        )
-        number = _cluster_means(rows, self.y, names)
-        gap = first - second
+        names, gap, number = self._clusters(rows)
         measured = ~np.isnan(gap) & ~np.isnan(number)
         estimate = stats.pearson(gap[measured], number[measured], None, level, seed=_SEED)
         return Computed(
@@ -128,6 +159,30 @@ class GapCorrelation:
             coverage=float(measured.mean()) if names else 0.0,
             notes=estimate.notes,
         )
+
+    def figure(self, rows: TaskRows) -> Figure:
+        """The moments of gap and number over the clusters that have both."""
+        names, gap, number = self._clusters(rows)
+        measured = ~np.isnan(gap) & ~np.isnan(number)
+        return Figure(
+            names=Labels.of(names),
+            missing=~measured,
+            excluded=np.zeros(len(names), dtype=bool),
+            cluster=Labels.of(names),
+            columns=moments(gap, number, measured),
+            value=correlation_of,
+        )
+
+    def _clusters(
+        self, rows: TaskRows
+    ) -> tuple[list[str], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """The clusters with their gap and their number; NaN where not measured."""
+        names = sorted({label for label in rows.cluster.tolist() if label is not None})
+        first, second = (
+            _cluster_means(rows.where({self.tag: value}), self.score, names)
+            for value in (self.first, self.second)
+        )
+        return names, first - second, _cluster_means(rows, self.y, names)
 
 
 def _cluster_means(rows: TaskRows, score: str, names: Sequence[str]) -> npt.NDArray[np.float64]:

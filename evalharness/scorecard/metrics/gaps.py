@@ -12,7 +12,6 @@ method 10), which Zou and Donner 2008 (https://doi.org/10.1002/sim.3095) extend 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
@@ -21,6 +20,7 @@ from typing import ClassVar, TypeAlias
 import numpy as np
 
 from evalharness import stats
+from evalharness.scorecard.labels import Labels
 from evalharness.scorecard.metrics.base import (
     AMONG_ANSWERED,
     Computed,
@@ -29,6 +29,7 @@ from evalharness.scorecard.metrics.base import (
     Policy,
     Units,
 )
+from evalharness.scorecard.metrics.figure import Figure, share
 from evalharness.scorecard.model import Direction
 from evalharness.scorecard.rows import TaskRows
 
@@ -51,6 +52,10 @@ class Stratum:
     groups: tuple[str, ...]
     units: tuple[Units, ...]
     paired: bool
+    #: What the units of each group are called.
+    names: tuple[Labels, ...]
+    #: What of each group is drawn together.
+    together: tuple[Labels, ...]
 
     def measured(self, place: int) -> Flags:
         if not self.paired:
@@ -59,6 +64,9 @@ class Stratum:
 
     def values(self, place: int) -> Numbers:
         return self.units[place].value[self.measured(place)]
+
+    def missing(self, place: int) -> Flags:
+        return np.asarray(~self.measured(place) & ~self.excluded(place))
 
     @property
     def known(self) -> list[int]:
@@ -95,6 +103,45 @@ class Stratum:
             mean = f"{self.mean(place):.3g}" if measured else "nothing measured"
             parts.append(f"{group} {mean} ({measured} of {counted})")
         return f"{self.name + ': ' if self.name else ''}{', '.join(parts)}"
+
+
+@dataclass(frozen=True)
+class _Part:
+    """The units of one group, or those of all groups of a paired stratum, which are the same."""
+
+    stratum: Stratum
+    place: int
+    groups: tuple[int, ...]
+
+    @property
+    def measured(self) -> Flags:
+        return self.stratum.measured(self.place)
+
+    @property
+    def names(self) -> Labels:
+        """A sample is of one group of one stratum; an item may stand in several, a unit in each."""
+        own = self.stratum.names[self.place]
+        if not self.stratum.paired:
+            return own
+        return Labels.of(f"{self.stratum.name}/{name}" for name in own.tolist())
+
+
+def _parts(stratum: Stratum) -> list[_Part]:
+    places = range(len(stratum.groups))
+    if stratum.paired:
+        return [_Part(stratum, 0, tuple(places))]
+    return [_Part(stratum, place, (place,)) for place in places]
+
+
+def _gaps(means: Numbers) -> Numbers:
+    """The largest difference between known means, shape (r, groups); NaN with fewer than two."""
+    known = ~np.isnan(means)
+    highest = np.where(known, means, -np.inf).max(axis=1)
+    lowest = np.where(known, means, np.inf).min(axis=1)
+    enough = known.sum(axis=1) > 1
+    gaps: Numbers = np.full(len(means), np.nan)
+    gaps[enough] = highest[enough] - lowest[enough]
+    return gaps
 
 
 class LargestGap:
@@ -144,6 +191,38 @@ class LargestGap:
             notes=(*notes, *found.notes),
         )
 
+    def figure(self, rows: TaskRows) -> Figure | None:
+        """Values and counts by group; a unit is an item where paired, else a sample."""
+        strata = self.strata(rows)
+        if not strata:
+            return None
+        ends = np.cumsum([len(stratum.groups) for stratum in strata])
+        parts = [part for stratum in strata for part in _parts(stratum)]
+        starts = [end for stratum, end in zip(strata, ends, strict=True) for _ in _parts(stratum)]
+        added = []
+        for part, end in zip(parts, starts, strict=True):
+            columns = np.zeros((len(part.measured), 2 * int(ends[-1])))
+            first = 2 * (int(end) - len(part.stratum.groups))
+            for place in part.groups:
+                value = np.where(part.measured, part.stratum.units[place].value, 0.0)
+                columns[:, first + 2 * place] = value
+                columns[:, first + 2 * place + 1] = part.measured
+            added.append(columns)
+
+        def largest(sums: Numbers) -> Numbers:
+            means = share(sums[:, ::2], sums[:, 1::2])
+            gaps = [_gaps(block) for block in np.split(means, ends[:-1], axis=1)]
+            return np.asarray(np.fmax.reduce(gaps))
+
+        return Figure(
+            names=Labels.joined([part.names for part in parts]),
+            missing=np.concatenate([part.stratum.missing(part.place) for part in parts]),
+            excluded=np.concatenate([part.stratum.excluded(part.place) for part in parts]),
+            cluster=Labels.joined([part.stratum.together[part.place] for part in parts]),
+            columns=np.concatenate(added),
+            value=largest,
+        )
+
     def _difference(self, stratum: Stratum, i: int, j: int, level: float) -> Ends:
         """The interval of group i's mean minus group j's, at the level of one pair."""
         one, other = stratum.values(i), stratum.values(j)
@@ -159,8 +238,7 @@ class LargestGap:
                 return -self._width, self._width, "", "; ".join(estimate.notes)
             return estimate.interval.low, estimate.interval.high, estimate.interval.method, None
         (a, of_a, why_a), (b, of_b, why_b) = (self._mean(stratum, n, level) for n in (i, j))
-        low = a - b - math.hypot(a - of_a[0], of_b[1] - b)
-        high = a - b + math.hypot(of_a[1] - a, b - of_b[0])
+        low, high = stats.hybrid_difference(b, of_b, a, of_a)
         return max(low, -self._width), min(high, self._width), "hybrid score", why_a or why_b
 
     @property

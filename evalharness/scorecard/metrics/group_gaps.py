@@ -21,6 +21,7 @@ from evalharness.scorecard.metrics.base import (
     per_sample,
     row_values,
 )
+from evalharness.scorecard.metrics.figure import drawn_together
 from evalharness.scorecard.metrics.gaps import LargestGap, Stratum
 from evalharness.scorecard.rows import TaskRows
 from evalharness.scorers.traits import LONGEST
@@ -82,7 +83,9 @@ class GroupGap(LargestGap):
                 continue
             members = [part.where({self.by: group}) for group in groups]
             units = self._items(members) if self.paired else [self._units(m) for m in members]
-            found.append(Stratum(" ".join(values), groups, tuple(units), self.paired))
+            names, together = zip(*map(self._drawn, units, members), strict=True)
+            name = " ".join(values)
+            found.append(Stratum(name, groups, tuple(units), self.paired, names, together))
         return found
 
     def _units(self, rows: TaskRows) -> Units:
@@ -105,7 +108,16 @@ class GroupGap(LargestGap):
             for number, label in zip(own.tolist(), units.cluster.tolist(), strict=True):
                 cluster[number] = label if cluster[number] is None else cluster[number]
             found.append(_spread(units, own, len(names), self.score_range))
-        return [replace(units, cluster=Labels.of(cluster)) for units in found]
+        known = Labels.of(names)
+        return [replace(units, cluster=Labels.of(cluster), names=known) for units in found]
+
+    @staticmethod
+    def _drawn(units: Units, rows: TaskRows) -> tuple[Labels, Labels]:
+        """What the units are called, and which are drawn together."""
+        if units.names is not None:
+            return units.names, units.cluster
+        first, _ = rows.sample.units()
+        return rows.sample[first], drawn_together(rows)[first]
 
 
 def _spread(

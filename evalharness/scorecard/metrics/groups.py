@@ -42,6 +42,7 @@ class _Groups:
     failures: Numbers
     missing: Numbers
     cluster: Labels
+    names: Labels
 
     def units(self, value: Numbers, settled: Flags) -> Units:
         """The groups as units of measurement.
@@ -61,6 +62,7 @@ class _Groups:
             excluded=excluded,
             cluster=self.cluster,
             coverage=float(measured.sum() / counted) if counted else 0.0,
+            names=self.names,
         )
 
 
@@ -76,7 +78,10 @@ def _groups(rows: TaskRows, score: str, policy: Policy) -> _Groups:
 
     measured = ~missing & ~excluded
     success = measured & (np.nan_to_num(values) >= _SUCCESS)
-    return _Groups(many(success), many(measured & ~success), many(missing), rows.cluster[first])
+    return _Groups(
+        many(success), many(measured & ~success), many(missing), rows.cluster[first],
+        group[first],
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -98,9 +103,13 @@ class ContrastConsistency:
     counted: ClassVar[str] = "contrast sets"
 
     def compute(self, rows: TaskRows, level: float) -> Computed:
+        return share_of(self.units(rows), level)
+
+    def units(self, rows: TaskRows) -> Units:
+        """Of each set whether all of it is right."""
         groups = _groups(rows, "correct", KNOWLEDGE)
         wrong = groups.failures > 0
-        return share_of(groups.units((~wrong).astype(float), wrong | (groups.missing == 0)), level)
+        return groups.units((~wrong).astype(float), wrong | (groups.missing == 0))
 
 
 @dataclass(frozen=True)
@@ -130,11 +139,18 @@ class SuccessAtAny:
 
     def compute(self, rows: TaskRows, level: float) -> Computed:
         groups = _groups(rows, self.score, HARM)
-        reached = groups.successes > 0
-        units = groups.units(reached.astype(float), reached | (groups.missing == 0))
-        found = share_of(units, level)
+        found = share_of(self._reached(groups), level)
         attempts = groups.successes + groups.failures + groups.missing
         return replace(found, notes=(*found.notes, *_attempts(attempts)))
+
+    def units(self, rows: TaskRows) -> Units:
+        """Of each goal whether it was reached."""
+        return self._reached(_groups(rows, self.score, HARM))
+
+    @staticmethod
+    def _reached(groups: _Groups) -> Units:
+        reached = groups.successes > 0
+        return groups.units(reached.astype(float), reached | (groups.missing == 0))
 
 
 def _attempts(counts: Numbers) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -17,6 +17,7 @@ from evalharness.scorecard.metrics.base import (
     per_sample,
     row_values,
 )
+from evalharness.scorecard.metrics.figure import Figure, over
 from evalharness.scorecard.metrics.samples import members_of
 from evalharness.scorecard.model import Direction
 from evalharness.scorecard.rows import TaskRows
@@ -64,10 +65,11 @@ class _Table:
     first: Units
     columns: Sequence[Numbers]
     notes: tuple[str, ...]
+    every: Numbers  # the columns over all texts, shape (u, k)
 
 
 def _table(rows: TaskRows, scores: Sequence[str]) -> _Table:
-    """The columns over the texts that have all of them."""
+    """The columns over the texts that have all of them, with what is missing and why."""
     notes: tuple[str, ...] = ()
     found = [row_values(rows, score, AMONG_ANSWERED) for score in scores]
     missing = np.logical_or.reduce([m for _, m, _ in found])
@@ -80,7 +82,62 @@ def _table(rows: TaskRows, scores: Sequence[str]) -> _Table:
     missing &= ~excluded
     # the ends only serve bounds on a mean, and an AUC is none
     units = [per_sample(rows, values, missing, excluded, (0.0, 0.0)) for values, _, _ in found]
-    return _Table(units[0], [unit.measured_values for unit in units], notes)
+    every = np.stack([unit.value for unit in units], axis=1)
+    return _Table(units[0], [unit.measured_values for unit in units], notes, every)
+
+
+@dataclass(frozen=True)
+class _Ranked(Figure):
+    """A figure of ranks, which are no sums: of columns member, score and perhaps the baseline's."""
+
+    def weighted(
+        self, places: npt.NDArray[np.intp], codes: npt.NDArray[np.intp], count: int
+    ) -> stats.Weighted:
+        del count
+        kept = ~self.excluded[places]
+        columns, code = self.columns[places][kept], codes[kept]
+        members = columns[:, 0] == 1
+        curves = [_Curve(scores, members) for scores in columns.T[1:]]
+
+        def areas(counts: Numbers) -> Numbers:
+            found = np.empty((len(counts), len(curves)))
+            for row, drawn in enumerate(counts):
+                weights = drawn[code]
+                found[row] = [curve.area(weights) for curve in curves]
+            return self.value(found)
+
+        return areas
+
+
+class _Curve:
+    """A ROC curve whose texts count several times or never; sorted once for all draws."""
+
+    def __init__(self, scores: Numbers, members: npt.NDArray[np.bool_]) -> None:
+        self._order = np.argsort(scores, kind="stable")
+        self._members = members[self._order].astype(np.float64)
+        ranked = scores[self._order]
+        new = np.concatenate([[True], ranked[1:] != ranked[:-1]]) if len(ranked) else ranked
+        self._starts = np.flatnonzero(new)
+
+    def area(self, weights: Numbers) -> float:
+        """As `auc`; NaN where one of the two groups is empty."""
+        if not len(self._starts):
+            return np.nan
+        weights = weights[self._order]
+        inside = np.add.reduceat(weights * self._members, self._starts)
+        outside = np.add.reduceat(weights, self._starts) - inside
+        pairs = float(inside.sum() * outside.sum())
+        if not pairs:
+            return np.nan
+        below = np.cumsum(outside) - outside / 2  # a tie counts half
+        return float(inside @ below) / pairs
+
+
+def _ranked(rows: TaskRows, table: _Table, value: Callable[[Numbers], Numbers]) -> Figure:
+    figure = over(table.first, rows, table.every, value)
+    return _Ranked(
+        figure.names, figure.missing, figure.excluded, figure.cluster, figure.columns, value
+    )
 
 
 def _computed(table: _Table, estimate: stats.Estimate) -> Computed:
@@ -137,6 +194,10 @@ class MembershipAUC:
             ),
         )
 
+    def figure(self, rows: TaskRows) -> Figure:
+        """The area over the texts that were measured."""
+        return _ranked(rows, _table(rows, self.reads), lambda areas: areas[:, 0])
+
 
 @dataclass(frozen=True)
 class ExcessAUC:
@@ -180,3 +241,11 @@ class ExcessAUC:
                 statistic, members_of(table.first), seed=_SEED, level=level, value_range=self.range
             ),
         )
+
+    def figure(self, rows: TaskRows) -> Figure:
+        """Both areas over the same texts."""
+
+        def excess(areas: Numbers) -> Numbers:
+            return np.asarray(areas[:, 0] - np.maximum(_CHANCE, areas[:, 1]))
+
+        return _ranked(rows, _table(rows, self.reads), excess)

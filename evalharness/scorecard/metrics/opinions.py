@@ -14,6 +14,7 @@ from evalharness.scorecard.metrics.base import (
     per_sample,
     row_values,
 )
+from evalharness.scorecard.metrics.figure import drawn_together
 from evalharness.scorecard.metrics.gaps import LargestGap, Stratum
 from evalharness.scorecard.metrics.samples import MeanMetric, ShareMetric
 from evalharness.scorecard.model import Direction
@@ -103,4 +104,7 @@ class SimilarityGap(LargestGap):
         for score in self.reads:
             found = row_values(rows, score, AMONG_ANSWERED, absent="excluded")
             units.append(per_sample(rows, *found, self.score_range))
-        return [Stratum("", self.countries, tuple(units), paired=True)]
+        first, _ = rows.sample.units()
+        same = (rows.sample[first],) * len(units)
+        together = (drawn_together(rows)[first],) * len(units)
+        return [Stratum("", self.countries, tuple(units), True, same, together)]

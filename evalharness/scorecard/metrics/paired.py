@@ -19,6 +19,7 @@ from evalharness.scorecard.metrics.base import (
     per_sample,
     row_values,
 )
+from evalharness.scorecard.metrics.figure import Figure, share
 from evalharness.scorecard.metrics.samples import share_of
 from evalharness.scorecard.model import Direction
 from evalharness.scorecard.rows import TaskRows
@@ -34,6 +35,7 @@ class _Pairs:
 
     clean: Units
     attacked: Units
+    names: Labels
     notes: tuple[str, ...] = ()
 
     @property
@@ -71,12 +73,13 @@ def _pairs(
         halves.append((names, units))
     (clean_names, clean), (attacked_names, attacked) = halves
     if np.array_equal(clean_names, attacked_names):
-        return _Pairs(clean, attacked)
+        return _Pairs(clean, attacked, Labels.of(clean_names.tolist()))
     names = np.union1d(clean_names, attacked_names)
     lone = len(names) - len(np.intersect1d(clean_names, attacked_names))
     return _Pairs(
         _spread(clean, clean_names, names, attacked, attacked_names),
         _spread(attacked, attacked_names, names, clean, clean_names),
+        Labels.of(names.tolist()),
         (f"{lone} of {len(names)} pairs lack their {first} or their {second} version",),
     )
 
@@ -136,9 +139,17 @@ class AccuracyDifference:
         return f"Accuracy, {self.first} minus {self.second}".replace("_", " ")
 
     def compute(self, rows: TaskRows, level: float) -> Computed:
-        # the second version stands where attacks have the attacked one
-        pairs = _pairs(rows, versions=(self.tag, self.first, self.second))
+        pairs = self._halves(rows)
         return _difference(pairs, pairs.attacked, pairs.clean, level)
+
+    def units(self, rows: TaskRows) -> Units:
+        """The difference of each pair."""
+        pairs = self._halves(rows)
+        return _differences(pairs, pairs.attacked, pairs.clean)
+
+    def _halves(self, rows: TaskRows) -> _Pairs:
+        # the second version stands where attacks have the attacked one
+        return _pairs(rows, versions=(self.tag, self.first, self.second))
 
 
 @dataclass(frozen=True)
@@ -160,6 +171,11 @@ class AccuracyDrop:
     def compute(self, rows: TaskRows, level: float) -> Computed:
         pairs = _pairs(rows)
         return _difference(pairs, pairs.attacked, pairs.clean, level)
+
+    def units(self, rows: TaskRows) -> Units:
+        """The drop of each pair."""
+        pairs = _pairs(rows)
+        return _differences(pairs, pairs.attacked, pairs.clean)
 
 
 @dataclass(frozen=True)
@@ -189,6 +205,25 @@ class AttackGain:
     def compute(self, rows: TaskRows, level: float) -> Computed:
         pairs = _pairs(rows, self.score, HARM)
         return _difference(pairs, pairs.clean, pairs.attacked, level)
+
+    def units(self, rows: TaskRows) -> Units:
+        """The gain of each pair."""
+        pairs = _pairs(rows, self.score, HARM)
+        return _differences(pairs, pairs.clean, pairs.attacked)
+
+
+def _differences(pairs: _Pairs, start: Units, end: Units) -> Units:
+    """``end`` minus ``start`` of each pair, -1 to 1; missing where a half is."""
+    return Units(
+        value=np.where(pairs.measured, end.value - start.value, np.nan),
+        low=end.low - start.high,
+        high=end.high - start.low,
+        measured=pairs.measured,
+        excluded=np.zeros(len(pairs.measured), dtype=bool),
+        cluster=pairs.clean.cluster,
+        coverage=float(pairs.measured.mean()) if len(pairs.measured) else 0.0,
+        names=pairs.names,
+    )
 
 
 def _difference(pairs: _Pairs, start: Units, end: Units, level: float) -> Computed:
@@ -235,11 +270,28 @@ class AttackSuccessRate:
 
     def compute(self, rows: TaskRows, level: float) -> Computed:
         pairs = _pairs(rows)
+        found = share_of(self._lost(pairs), level)
+        return replace(found, notes=found.notes + pairs.notes)
+
+    def figure(self, rows: TaskRows) -> Figure:
+        """Each run's share is of the pairs whose clean version that run got right."""
+        pairs = _pairs(rows)
+        units = self._lost(pairs)
+        return Figure(
+            names=pairs.names,
+            missing=~units.measured & ~units.excluded,
+            excluded=units.excluded,
+            cluster=units.cluster,
+            columns=np.stack([np.nan_to_num(units.value), units.measured.astype(float)], axis=1),
+            value=lambda sums: share(sums[:, 0], sums[:, 1]),
+        )
+
+    def _lost(self, pairs: _Pairs) -> Units:
         clean, attacked = pairs.clean, pairs.attacked
         excluded = clean.measured & (clean.value < 0.5)
         measured = pairs.measured & ~excluded
         counted = ~excluded
-        units = Units(
+        return Units(
             value=np.where(measured, 1 - attacked.value, np.nan),
             low=1 - attacked.high,
             high=1 - attacked.low,
@@ -248,5 +300,3 @@ class AttackSuccessRate:
             cluster=clean.cluster,
             coverage=float(measured.sum() / counted.sum()) if counted.any() else 0.0,
         )
-        found = share_of(units, level)
-        return replace(found, notes=found.notes + pairs.notes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
 from typing import Any, cast
@@ -15,7 +15,7 @@ from evalharness import yamlfile
 from evalharness.errors import TaskError
 from evalharness.scorecard.metrics.abstention import AbstentionRate
 from evalharness.scorecard.metrics.balanced import BalancedAccuracy
-from evalharness.scorecard.metrics.base import Metric
+from evalharness.scorecard.metrics.base import Metric, Sliced
 from evalharness.scorecard.metrics.bbq import BBQBias
 from evalharness.scorecard.metrics.calibration import BrierScore, CalibrationError
 from evalharness.scorecard.metrics.consistency import SameAnswerRate
@@ -78,11 +78,20 @@ from evalharness.scorecard.metrics.spread import FormatSpread
 from evalharness.scorecard.metrics.stereotypes import ICAT, LanguageModelScore, StereotypeScore
 from evalharness.scorecard.metrics.variants import VariantDrop, WorstCaseAccuracy, WorstCaseDrop
 from evalharness.scorecard.metrics.variation import BetweenItemVariance, WithinItemVariance
+from evalharness.scorecard.rows import TaskRows
 from evalharness.scorers import registry as scorers
 from evalharness.scorers.base import Scorer
 from evalharness.tasks.definition import ComponentRef, TaskDefinition
 
-__all__ = ["BUILT_IN", "MetricUse", "describe_metrics", "in_run", "metrics_of", "names"]
+__all__ = [
+    "BUILT_IN",
+    "MetricUse",
+    "describe_metrics",
+    "in_run",
+    "metrics_of",
+    "names",
+    "slices_of",
+]
 
 BUILT_IN: dict[str, type[Any]] = {
     metric.name: metric
@@ -181,6 +190,13 @@ def in_run(use: MetricUse, tasks: Collection[str]) -> MetricUse:
         return use
     note = f"to be read with {use.pair}, which this run does not have"
     return dataclasses.replace(use, pair=ANSWER_RATE, note=note)
+
+
+def slices_of(use: MetricUse, rows: TaskRows, tag: str) -> Iterable[tuple[str, TaskRows]]:
+    """The rows of each slice by its value: as the metric says where it has a say."""
+    if isinstance(use.metric, Sliced):
+        return use.metric.slices(rows, tag)
+    return ((value, rows.where({tag: value})) for value in rows.values_of(tag))
 
 
 def _judged(use: MetricUse) -> MetricUse:

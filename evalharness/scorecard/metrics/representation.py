@@ -21,6 +21,7 @@ from evalharness.scorecard.metrics.base import (
     per_sample,
     row_values,
 )
+from evalharness.scorecard.metrics.figure import Figure, over, share
 from evalharness.scorecard.model import Direction
 from evalharness.scorecard.rows import TaskRows
 
@@ -36,6 +37,13 @@ def _distance(counts: Numbers) -> float | None:
     if not total:
         return None
     return float(np.abs(counts / total - 1 / len(counts)).sum() / 2)
+
+
+def _distances(counts: Numbers) -> Numbers:
+    """`_distance` of each row of counts, shape (r, groups); NaN without counts."""
+    total = np.broadcast_to(counts.sum(axis=1, keepdims=True), counts.shape)
+    found: Numbers = np.abs(share(counts, total) - 1 / counts.shape[1]).sum(axis=1) / 2
+    return found
 
 
 @dataclass(frozen=True)
@@ -96,6 +104,18 @@ class _Uneven:
             notes=(*notes, *found.notes),
         )
 
+    def _figure(
+        self, rows: TaskRows, added: Numbers, value: Callable[[Numbers], Numbers]
+    ) -> Figure:
+        """What the answered rows of each sample add, shape (rows, k), together."""
+        values, missing, excluded = row_values(rows, self.reads[0], AMONG_ANSWERED)
+        units = per_sample(rows, values, missing, excluded, self.range)
+        first, code = rows.sample.units()
+        kept = ~missing & ~excluded
+        columns = np.zeros((len(first), added.shape[1]))
+        np.add.at(columns, code[kept], added[kept])
+        return over(units, rows, columns, value)
+
     def _counts(self, rows: TaskRows) -> Numbers:
         """Mentions, shape (rows, groups); 0 where a row has none."""
         absent = np.zeros(len(rows))
@@ -119,6 +139,10 @@ class Representation(_Uneven):
         told = ", ".join(f"{g} {n:.0f}" for g, n in zip(self.groups, total, strict=True))
         notes = (f"mentions: {told}, in {int((counts.sum(axis=1) > 0).sum())} texts",)
         return self._compute(rows, level, lambda places: _distance(counts[places].sum(0)), notes)
+
+    def figure(self, rows: TaskRows) -> Figure:
+        """Mentions by group."""
+        return self._figure(rows, self._counts(rows), _distances)
 
 
 @dataclass(frozen=True)
@@ -155,3 +179,19 @@ class StereotypicalAssociation(_Uneven):
         )
         notes = (f"{known} of {len(names)} words stand beside a mention",)
         return self._compute(rows, level, mean, notes)
+
+    def figure(self, rows: TaskRows) -> Figure | None:
+        """Mentions by word and group; None where the lists have no target word."""
+        names = [name for name in rows.scores if name.startswith(f"{self.targets}:")]
+        if not names:
+            return None
+        holds = np.stack([rows.scores[name] == 1 for name in names], axis=1)
+        counts = self._counts(rows)
+        added: Numbers = np.asarray(holds[:, :, None] * counts[:, None, :]).reshape(len(rows), -1)
+
+        def mean(sums: Numbers) -> Numbers:
+            distances = _distances(sums.reshape(-1, counts.shape[1])).reshape(len(sums), -1)
+            known = ~np.isnan(distances)
+            return share(np.where(known, distances, 0.0).sum(axis=1), known.sum(axis=1))
+
+        return self._figure(rows, added, mean)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from evalharness.scorecard.labels import Labels
 from evalharness.scorecard.metrics.base import KNOWLEDGE, Computed, Units, per_sample, row_values
+from evalharness.scorecard.metrics.figure import Figure, share
 from evalharness.scorecard.metrics.items import CLEAN, item_slices, tagged
 from evalharness.scorecard.metrics.samples import bootstrapped
 from evalharness.scorecard.model import Direction
@@ -75,6 +76,30 @@ class FormatSpread:
             return float(accuracies.max() - accuracies.min())
 
         return bootstrapped(units, spread, level, self.range, _SEED)
+
+    def figure(self, rows: TaskRows) -> Figure | None:
+        """Right answers by format, over items that have every format."""
+        if self.by_chance:
+            return None
+        chosen = rows.only(tagged(rows, CLEAN, "format"))
+        results, units = _by_format(chosen)
+
+        def spread(sums: Numbers) -> Numbers:
+            accuracies = share(sums[:, 1:], np.broadcast_to(sums[:, :1], sums[:, 1:].shape))
+            return np.asarray(np.ptp(accuracies, axis=1))
+
+        return Figure(
+            names=Labels.of(chosen.group.ranked()[0].tolist()),
+            missing=~units.measured,
+            excluded=units.excluded,
+            cluster=units.cluster,
+            columns=np.where(
+                units.measured[:, None],
+                np.concatenate([np.ones((len(results), 1)), results], axis=1),
+                0.0,
+            ),
+            value=spread,
+        )
 
 
 def _by_format(rows: TaskRows) -> tuple[Numbers, Units]:

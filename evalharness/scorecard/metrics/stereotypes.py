@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from evalharness import stats
+from evalharness.scorecard.labels import Labels
 from evalharness.scorecard.metrics.base import (
     AMONG_ANSWERED,
     Computed,
@@ -16,6 +17,7 @@ from evalharness.scorecard.metrics.base import (
     per_sample,
     row_values,
 )
+from evalharness.scorecard.metrics.figure import Figure, share
 from evalharness.scorecard.metrics.samples import mean_of
 from evalharness.scorecard.model import Direction
 from evalharness.scorecard.rows import TaskRows
@@ -34,7 +36,12 @@ def _by_term(rows: TaskRows, score: str) -> Units:
     everyone = np.ones(len(units.measured), dtype=bool)
     clusters = units.clusters_of(everyone)
     _, term = np.unique(everyone.cumsum() if clusters is None else clusters, return_inverse=True)
-    count = int(term.max(initial=-1)) + 1
+    start, count = np.unique(term, return_index=True)[1], int(term.max(initial=-1)) + 1
+    first, _ = rows.sample.units()
+    named, alone = units.cluster[start], rows.sample[first][start]
+    # an item without a term is one of its own
+    pairs = zip(named.tolist(), alone.tolist(), strict=True)
+    names = Labels.of(f"own {sample}" if term is None else f"of {term}" for term, sample in pairs)
 
     def mean_where(
         chosen: npt.NDArray[np.bool_], numbers: npt.NDArray[np.float64]
@@ -53,8 +60,9 @@ def _by_term(rows: TaskRows, score: str) -> Units:
         measured=~np.isnan(value),
         excluded=np.bincount(term[counted], minlength=count) == 0,
         # terms are the independent units
-        cluster=units.cluster[np.unique(term, return_index=True)[1]],
+        cluster=named,
         coverage=units.coverage,
+        names=names,
     )
 
 
@@ -72,7 +80,11 @@ class _OverTerms:
         return (self.score,)
 
     def compute(self, rows: TaskRows, level: float) -> Computed:
-        return mean_of(_by_term(rows, self.score), level, _RANGE)
+        return mean_of(self.units(rows), level, _RANGE)
+
+    def units(self, rows: TaskRows) -> Units:
+        """The mean of each term."""
+        return _by_term(rows, self.score)
 
 
 @dataclass(frozen=True)
@@ -141,6 +153,26 @@ class ICAT:
             n_clusters=estimate.n_clusters,
             coverage=min(preference.coverage, sense.coverage),
             notes=estimate.notes,
+        )
+
+    def figure(self, rows: TaskRows) -> Figure:
+        """Both means over the terms that have both."""
+        preference, sense = _by_term(rows, "stereotype"), _by_term(rows, "meaningful")
+        measured = preference.measured & sense.measured
+        excluded = preference.excluded
+        columns = np.stack([measured, sense.value, preference.value], axis=1)
+
+        def value(sums: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+            lms, ss = share(sums[:, 1], sums[:, 0]), share(sums[:, 2], sums[:, 0])
+            return lms * np.minimum(ss, 1 - ss) / 0.5
+
+        return Figure(
+            names=preference.names or Labels.of(()),
+            missing=~measured & ~excluded,
+            excluded=excluded,
+            cluster=preference.cluster,
+            columns=np.where(measured[:, None], columns, 0.0),
+            value=value,
         )
 
 

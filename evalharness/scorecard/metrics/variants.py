@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from evalharness import stats
+from evalharness.scorecard.labels import Labels
 from evalharness.scorecard.metrics.base import KNOWLEDGE, Computed, Units, per_sample, row_values
 from evalharness.scorecard.metrics.items import CLEAN, item_slices, tagged
 from evalharness.scorecard.metrics.samples import share_of
@@ -39,7 +40,7 @@ class _Items:
         self._samples = per_sample(chosen, values, missing, excluded, (0.0, 1.0))
         first, _ = chosen.sample.units()
         names, self._item = chosen.group[first].ranked()
-        self.count = len(names)
+        self.names, self.count = Labels.of(names.tolist()), len(names)
         self._is_clean = tagged(chosen, CLEAN)[first]
         self._first = np.full(self.count, len(first))
         np.minimum.at(self._first, self._item, np.arange(len(first)))
@@ -72,6 +73,7 @@ class _Items:
             excluded=excluded,
             cluster=samples.cluster[self._first],
             coverage=float(measured[counted].mean()) if counted.any() else 0.0,
+            names=self.names,
         )
 
     def _mean(self, which: Flags) -> Units:
@@ -159,6 +161,20 @@ class VariantDrop(_OverVariants):
             notes=estimate.notes,
         )
 
+    def units(self, rows: TaskRows) -> Units:
+        """The drop of each item."""
+        items = _Items(rows, self.variant)
+        clean, varied = items.clean(), items.varied()
+        measured = clean.measured & varied.measured
+        return replace(
+            varied,
+            value=np.where(measured, clean.value - varied.value, np.nan),
+            low=clean.low - varied.high,
+            high=clean.high - varied.low,
+            measured=measured,
+            names=items.names,
+        )
+
 
 @dataclass(frozen=True)
 class WorstCaseAccuracy(_OverVariants):
@@ -177,7 +193,11 @@ class WorstCaseAccuracy(_OverVariants):
     range: ClassVar[tuple[float, float]] = (0.0, 1.0)
 
     def compute(self, rows: TaskRows, level: float) -> Computed:
-        return share_of(_Items(rows, self.variant).worst(), level)
+        return share_of(self.units(rows), level)
+
+    def units(self, rows: TaskRows) -> Units:
+        """Of each item whether it is right in every variant."""
+        return _Items(rows, self.variant).worst()
 
 
 @dataclass(frozen=True)
@@ -197,13 +217,15 @@ class WorstCaseDrop(_OverVariants):
     range: ClassVar[tuple[float, float]] = (0.0, 1.0)
 
     def compute(self, rows: TaskRows, level: float) -> Computed:
+        return share_of(self.units(rows), level)
+
+    def units(self, rows: TaskRows) -> Units:
+        """What each item loses, never less than nothing: the worst case is no better than clean."""
         items = _Items(rows, self.variant)
         clean, worst = items.clean(), items.worst()
-        # the worst case is never better than the clean one, so the loss is a share of its own
-        lost = replace(
+        return replace(
             worst,
             value=clean.value - worst.value,
             low=np.maximum(clean.low - worst.high, 0.0),
             high=clean.high - worst.low,
         )
-        return share_of(lost, level)

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from evalharness.scorecard.metrics.base import KNOWLEDGE, Computed, Units, per_sample, row_values
+from evalharness.scorecard.metrics.figure import Figure, over, share
 from evalharness.scorecard.metrics.samples import bootstrapped, mean_of
 from evalharness.scorecard.model import Direction
 from evalharness.scorecard.rows import TaskRows
@@ -68,8 +69,11 @@ class WithinItemVariance:
     counted: ClassVar[str] = "items"
 
     def compute(self, rows: TaskRows, level: float) -> Computed:
-        units, _, _ = _within(rows)
-        return mean_of(units, level, self.range)
+        return mean_of(self.units(rows), level, self.range)
+
+    def units(self, rows: TaskRows) -> Units:
+        """The variance of each item's repeats."""
+        return _within(rows)[0]
 
 
 @dataclass(frozen=True)
@@ -103,3 +107,17 @@ class BetweenItemVariance:
             return max(0.0, float(mean[chosen].var(ddof=1) - noise[chosen].mean()))
 
         return bootstrapped(units, between, level, self.range, _SEED)
+
+    def figure(self, rows: TaskRows) -> Figure:
+        """The sums of the items' means, their squares, and what their repeats put into them."""
+        units, means, known = _within(rows)
+        measured = units.measured
+        mean = np.where(measured, means, 0.0)
+        noise = np.where(measured, units.value / np.maximum(known, 1), 0.0)
+
+        def between(sums: Numbers) -> Numbers:
+            n, total, squares, within = sums.T
+            spread = share(squares - total * share(total, n), n - 1)
+            return np.maximum(0.0, spread - share(within, n))
+
+        return over(units, rows, np.stack([measured, mean, mean**2, noise], axis=1), between)
