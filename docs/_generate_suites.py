@@ -133,7 +133,7 @@ def _frameworks(library: Library) -> str:
     for key in sorted(frameworks.known(), key=lambda name: (name != "catalogue", name)):
         framework = frameworks.framework(key)
         tasks = frameworks.touched(framework, tags)
-        count = sum(bool(tasks[code.id]) for code in framework.counted)
+        touched = framework.tally([code for code, names in tasks.items() if names])
         missing = [
             f"{code.id.removeprefix('imda-cat:')} {_text(code.name)}"
             for code in framework.codes
@@ -142,7 +142,7 @@ def _frameworks(library: Library) -> str:
         ]
         lines.append(
             f"| `{key}`: {_text(framework.title)}, {framework.version} | {framework.certainty} | "
-            f"{count} of {len(framework.counted)} | {'; '.join(missing) or 'none'} |"
+            f"{touched} | {'; '.join(missing) or 'none'} |"
         )
     return "\n".join([*lines, ""])
 

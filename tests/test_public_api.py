@@ -90,7 +90,8 @@ ALLOWED = {
                   "records", "yamlfile"},
     "engine": {"engine", "adapters", "config", "errors", "records", "scorecard", "scorers",
                "store", "tasks", "yamlfile"},
-    "reports": {"reports", "comparison", "scorecard", "store", "records"},
+    "reports": {"reports", "comparison", "corpus", "scorecard", "scorers", "store", "records",
+                "errors", "yamlfile"},
     "config": {"errors", "policies", "tasks", "yamlfile"},
     "sandbox": set(),
 }  # fmt: skip

@@ -12,7 +12,10 @@ from typing import Any
 import typer
 
 from evalharness.cli import (
+    bank,
     compare,
+    corpus,
+    coverage,
     gate,
     labels,
     lint,
@@ -102,6 +105,11 @@ app.command("list")(_command(list_.list_))
 app.add_typer(new.app, name="new")
 new.app.command("task")(_command(new.task))
 new.app.command("key")(_command(new.key))
+app.add_typer(bank.app, name="bank")
+bank.app.command("validate")(_command(bank.validate))
+bank.app.command("draw")(_command(bank.draw))
+app.add_typer(corpus.app, name="corpus")
+corpus.app.command("audit")(_command(corpus.audit))
 app.command("score")(_command(score.score))
 app.command("labels")(_command(labels.labels))
 app.command("report")(_command(report.report))
@@ -111,6 +119,7 @@ reference.app.command("add")(_command(reference.add))
 reference.app.command("list")(_command(reference.list_))
 app.command("gate")(_command(gate.gate))
 app.command("sign")(_command(sign.sign))
+app.command("coverage")(_command(coverage.coverage))
 app.command("verify")(_command(verify.verify))
 app.command("lint")(_command(lint.lint))
 app.command("selftest")(_command(selftest.selftest))

@@ -41,8 +41,10 @@ def list_(
         typer.echo(json.dumps(rows, indent=1, ensure_ascii=False))
         return 0
     if what is Kind.FRAMEWORKS:
+        from evalharness.reports.coverage import installed_lines
+
         for row in rows:
-            typer.echo("\n".join(_framework_lines(row)))
+            typer.echo("\n".join([*installed_lines(row), ""]))
         return 0
     width = max(len(row["name"]) for row in rows)
     for row in rows:
@@ -176,59 +178,9 @@ def _said(metric: type[Any] | None, name: str) -> Any:
 
 
 def _frameworks() -> list[dict[str, Any]]:
+    from evalharness.scorecard.coverage import installed
     from evalharness.tasks import frameworks
     from evalharness.tasks.library import Library
 
     tags = {task.name: task.definition.tags for task in Library.load().tasks.values()}
-    rows = []
-    for key in frameworks.known():
-        framework = frameworks.framework(key)
-        tasks = frameworks.touched(framework, tags)
-        rows.append(
-            {
-                "name": key,
-                "title": framework.title,
-                "publisher": framework.publisher,
-                "version": framework.version,
-                "source": framework.source,
-                "certainty": framework.certainty,
-                "note": framework.note,
-                "n_codes": len(framework.counted),
-                "n_touched": sum(bool(tasks[code.id]) for code in framework.counted),
-                "codes": [
-                    {
-                        "id": code.id,
-                        "name": code.name,
-                        "name_zh": code.name_zh,
-                        "part_of": code.part_of,
-                        "certainty": framework.certainty_of(code),
-                        "tasks": tasks[code.id],
-                    }
-                    for code in framework.codes
-                ],
-            }
-        )
-    return rows
-
-
-def _framework_lines(row: dict[str, Any]) -> list[str]:
-    """A framework: its codes, each with the tasks that touch it, or "not covered"."""
-    codes = row["codes"]
-    lines = [
-        f"{row['name']}: {row['title']}, {row['version']} ({row['publisher']})",
-        f"  {row['certainty']} source: {row['source']}",
-    ]
-    if row["note"]:
-        lines.append(f"  {row['note']}")
-    width = max(len(code["id"]) for code in codes)
-    for code in codes:
-        sure = "" if code["certainty"] == row["certainty"] else f" [{code['certainty']}]"
-        tasks = ", ".join(code["tasks"]) or "not covered"
-        lines.append(f"  {code['id']:<{width}}  {code['name']}{sure}: {tasks}")
-    whole = [code for code in codes if code["part_of"] is None]
-    with_tasks = sum(bool(code["tasks"]) for code in whole)
-    lines += [
-        f"  {with_tasks} of {len(whole)} are touched by a task; none is thereby exhausted",
-        "",
-    ]
-    return lines
+    return [installed(frameworks.framework(key), tags) for key in frameworks.known()]

@@ -18,6 +18,7 @@ from typing import Any
 from evalharness.errors import ConfigError
 from evalharness.labelling.draw import Drawn
 from evalharness.scorecard.people import Draw, Key
+from evalharness.spreadsheet import guarded, unguarded
 from evalharness.yamlfile import did_you_mean
 
 __all__ = ["COLUMNS", "Entry", "Sheet", "read_sheet", "write_sheet"]
@@ -29,10 +30,6 @@ COLUMNS = (
 
 _NEEDED = ("task", "sample_id", "label", "rater", "date")
 _KNOWN = (*COLUMNS, "verdict")
-#: With these a spreadsheet takes a cell for a formula (the apostrophe: so that it can come off).
-_FORMULA = re.compile(r"'*[=+\-@\t\r]")
-#: A spreadsheet's cell holds no more characters.
-_MOST_TEXT = 32_000
 _MOST_BYTES = 256 * 2**20
 _MOST_ROWS = 200_000
 _DRAW = re.compile(r"simple seed=(\d{1,16}) count=(\d{1,9}) of=([0-9a-f]{64})")
@@ -79,9 +76,9 @@ def write_sheet(path: Path, task: str, score: str, draw: Draw, rows: Iterable[Dr
             writer = csv.writer(handle)
             writer.writerow(COLUMNS)
             for row in rows:
-                texts = (_cut(row.prompt), _cut(row.response or "(no text: a filter blocked it)"))
+                texts = (row.prompt, row.response or "(no text: a filter blocked it)")
                 cells = (task, score, *row.key, *texts, "", "", "", token)
-                writer.writerow([_plain(str(cell)) for cell in cells])
+                writer.writerow([guarded(str(cell)) for cell in cells])
                 written += 1
     except FileExistsError:
         raise ConfigError(
@@ -90,23 +87,6 @@ def write_sheet(path: Path, task: str, score: str, draw: Draw, rows: Iterable[Dr
     except FileNotFoundError:
         raise ConfigError(f"{path}: there is no such folder; make it first") from None
     return written
-
-
-def _cut(text: str) -> str:
-    text = text.replace("\x00", "\ufffd")
-    if len(text) <= _MOST_TEXT:
-        return text
-    return f"{text[:_MOST_TEXT]} [cut: {len(text)} characters in all]"
-
-
-def _plain(text: str) -> str:
-    """A cell that no spreadsheet takes for a formula."""
-    return f"'{text}" if _FORMULA.match(text) else text
-
-
-def _written(text: str) -> str:
-    """What `_plain` was given."""
-    return text[1:] if text.startswith("'") and _FORMULA.match(text) else text
 
 
 def read_sheet(path: Path) -> Sheet:
@@ -177,7 +157,7 @@ def _entries(path: Path, names: Sequence[str], reader: Any) -> Iterator[Entry]:
                 f"{path}:{start}: {len(cells)} cells under {len(names)} columns; "
                 "put texts with commas in quotation marks"
             )
-        row = dict(zip(names, map(_written, cells), strict=False))
+        row = dict(zip(names, map(unguarded, cells), strict=False))
         where = f"{path}:{start}"
         yield Entry(
             line=start,

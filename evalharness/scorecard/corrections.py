@@ -34,7 +34,7 @@ _UNSEEN = "no correction: no labelled answer has a verdict"
 
 def score_of(metric: Any) -> str | None:
     """The one score whose share or mean over samples a metric is; None for all other figures."""
-    if not isinstance(metric, SampleMetric) or len(metric.reads) != 1:
+    if not isinstance(metric, SampleMetric) or len(metric.reads) != 1 or not metric.as_scored:
         return None
     known = (ShareMetric.compute, MeanMetric.compute)
     return metric.reads[0] if getattr(type(metric), "compute", None) in known else None

@@ -23,6 +23,7 @@ from evalharness.scorers.decision import Decision
 from evalharness.scorers.factscore import FactLabels, FactScore
 from evalharness.scorers.injection import Injection
 from evalharness.scorers.judge import Judge
+from evalharness.scorers.keywords import Keywords
 from evalharness.scorers.leak import Exposure, Leak
 from evalharness.scorers.membership import Membership
 from evalharness.scorers.memorisation import Memorisation
@@ -45,10 +46,9 @@ BUILT_IN: dict[str, type[Any]] = {
     scorer.name: scorer
     for scorer in (
         Agreement, BBQ, Calibration, Choice, Compliance, Coreference, CrowSPairs, Decision,
-        Exposure, FactLabels, FactScore, Injection, Judge, Leak, Membership, Memorisation, Mentions,
-        Opinions, Order, Overlap, PersonalData, PlainTraits, PromptLeak, Rating, Recorded, Safety,
-        Stance, StereoSet, Toxicity, Traits,
-        TrueMass,
+        Exposure, FactLabels, FactScore, Injection, Judge, Keywords, Leak, Membership, Memorisation,
+        Mentions, Opinions, Order, Overlap, PersonalData, PlainTraits, PromptLeak, Rating, Recorded,
+        Safety, Stance, StereoSet, Toxicity, Traits, TrueMass,
     )
 }  # fmt: skip
 

@@ -132,10 +132,24 @@ def _without_mark(row: dict[str, Any]) -> dict[str, Any]:
     return {key.removeprefix("\ufeff"): value for key, value in row.items()}
 
 
-def _lines(text: io.TextIOBase, path: Path) -> Iterator[Row]:  # noqa: ARG001 - the readers' shape
-    for number, line in enumerate(text, 1):
+def _numbered(text: io.TextIOBase, path: Path) -> Iterator[tuple[int, str]]:
+    """Lines that are not blank, each with its number; none of them read without bound."""
+    for number in itertools.count(1):
+        line = text.readline(_LARGEST + 1)
+        if not line:
+            return
+        if len(line) > _LARGEST:
+            raise DataError(
+                f"{path}:{number}: the line is longer than {_LARGEST // 2**20} MiB; split it, "
+                "or use parquet"
+            )
         if line.strip():
-            yield {"line": number, "text": line.rstrip("\r\n")}
+            yield number, line
+
+
+def _lines(text: io.TextIOBase, path: Path) -> Iterator[Row]:
+    for number, line in _numbered(text, path):
+        yield {"line": number, "text": line.rstrip("\r\n")}
 
 
 def _json_rows(text: io.TextIOBase, path: Path) -> Iterator[Row]:
@@ -147,17 +161,7 @@ def _json_rows(text: io.TextIOBase, path: Path) -> Iterator[Row]:
 
 
 def _jsonl_rows(text: io.TextIOBase, path: Path) -> Iterator[Row]:
-    for number in itertools.count(1):
-        line = text.readline(_LARGEST + 1)
-        if not line:
-            return
-        if len(line) > _LARGEST:
-            raise DataError(
-                f"{path}:{number}: the line is longer than {_LARGEST // 2**20} MiB; split it, "
-                "or use parquet"
-            )
-        if not line.strip():
-            continue
+    for number, line in _numbered(text, path):
         row = _parsed(line, path, number)
         if not isinstance(row, dict):
             raise DataError(f"{path}:{number}: expected an object, found {type(row).__name__}")

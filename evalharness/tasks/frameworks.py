@@ -7,7 +7,7 @@ own. A run's record is not checked again: vocabularies grow, and old runs stay r
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -37,6 +37,9 @@ class Code(_Entry):
     name_zh: str | None = None
     part_of: str | None = Field(default=None, description="the code that this one is a part of")
     certainty: Certainty | None = Field(default=None, description="where it differs from the rest")
+    instead: str | None = Field(
+        default=None, description="what speaks to it where no task does, or why none can"
+    )
 
 
 class Framework(_Entry):
@@ -78,8 +81,24 @@ class Framework(_Entry):
 
     @property
     def counted(self) -> list[Code]:
-        """The codes that a coverage is counted in: the wholes, or their parts."""
-        return [code for code in self.codes if (code.part_of is None) == (self.counts == "wholes")]
+        """The codes that a coverage is counted in: the wholes, or what has no parts itself."""
+        if self.counts == "wholes":
+            return [code for code in self.codes if code.part_of is None]
+        wholes = {code.part_of for code in self.codes}
+        return [code for code in self.codes if code.id not in wholes]
+
+    def tally(self, ids: Collection[str]) -> str:
+        """How many of the codes that count are among ``ids``, and how many of the others.
+
+        A whole is among them when one of its parts is, so the parts are counted beside it.
+        """
+        counted = self.counted
+        others = [code for code in self.codes if code not in counted]
+        said = f"{sum(code.id in ids for code in counted)} of {len(counted)}"
+        if not others:
+            return said
+        kind = "parts" if self.counts == "wholes" else "groups"
+        return f"{said} ({sum(code.id in ids for code in others)} of {len(others)} {kind})"
 
     @property
     def ids(self) -> list[str]:
@@ -143,13 +162,14 @@ def touched(
         tags: of each task by its name.
 
     Returns:
-        Every code's id, in order, with the tasks' names, sorted; none: it is not covered.
+        Every code's id, in order, with the tasks' names, sorted; none: it is not covered. A tag
+        that the vocabulary does not know (an old run's, say) touches nothing.
     """
     above = {code.id: code.part_of for code in vocabulary.codes}
     found: dict[str, set[str]] = {code.id: set() for code in vocabulary.codes}
     for task, keys in tags.items():
         for tagged in keys.get(vocabulary.framework, ()):
-            at: str | None = tagged
+            at: str | None = tagged if tagged in found else None
             while at is not None:
                 found[at].add(task)
                 at = above[at]

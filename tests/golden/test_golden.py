@@ -63,6 +63,7 @@ DISTURBED = (
 #: Of scorers that have no default.
 SCORER_OPTIONS = {
     "judge": {"rubric": "truthfulness"},
+    "keywords": {"words": {"version": 1, "words": ["sorry", "red"]}},
     "mentions": {"words": {"version": 1, "axes": {"colour": {"red": ["red"], "blue": ["blue"]}}}},
     "opinions": {"countries": ["Japan"]},
 }
@@ -201,7 +202,7 @@ def figures(name):
         "common_substring", "edit_similarity", "member", "blind", "loss", "zlib", "min_k",
         "min_k_plus_plus",
         "agreed", "stance", "similarity", "similarity_japan", "similarity_peru", "axis:a", "kind:w",
-        "brier", "supported", "facts",
+        "brier", "supported", "facts", "flagged",
     )  # fmt: skip
     tables |= {k: [by_group(n) for n in range(20)] for k, o in OPTIONS.items() if "by" in o}
     scores = dict.fromkeys((*names, "stereotype", "meaningful"), 0.0)

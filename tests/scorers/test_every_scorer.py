@@ -25,6 +25,7 @@ RECORDED = {"recorded", "fact_labels"}
 #: Of those that have no default.
 OPTIONS = {
     "judge": {"rubric": "harm"},
+    "keywords": {"words": {"version": 1, "words": ["flimflam"]}},
     "mentions": {"words": {"version": 1, "axes": {"colour": {"red": ["a"], "blue": ["b"]}}}},
 }
 every_scorer = pytest.mark.parametrize("name", SCORERS)

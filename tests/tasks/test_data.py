@@ -113,13 +113,13 @@ def test_a_fault_names_the_file_and_the_line(write, name, content, expected):
     assert name in str(caught.value)
 
 
-@pytest.mark.parametrize("packed", ["", ".gz"])
-def test_a_line_without_end_is_refused(tmp_path, packed):
+@pytest.mark.parametrize("kind", [".jsonl", ".jsonl.gz", ".txt", ".txt.gz"])
+def test_a_line_without_end_is_refused(tmp_path, kind):
     """A few kilobytes of gzip can hold gigabytes of one line."""
-    path = tmp_path / f"d.jsonl{packed}"
+    path = tmp_path / f"d{kind}"
     content = b'{"q": "x"}\n{"q": "' + b"a" * (17 * 2**20) + b'"}\n'
-    path.write_bytes(gzip.compress(content) if packed else content)
-    with pytest.raises(DataError, match=r"d\.jsonl.*:2: the line is longer than 16 MiB"):
+    path.write_bytes(gzip.compress(content) if kind.endswith(".gz") else content)
+    with pytest.raises(DataError, match=r"d\..*:2: the line is longer than 16 MiB"):
         rows_of(path)
 
 

@@ -57,6 +57,7 @@ from evalharness.scorecard.metrics.paired import (
     AttackGain,
     AttackSuccessRate,
 )
+from evalharness.scorecard.metrics.qualified import QualifiedRate, RefusalRate
 from evalharness.scorecard.metrics.representation import Representation, StereotypicalAssociation
 from evalharness.scorecard.metrics.shares import (
     Accuracy,
@@ -105,10 +106,11 @@ BUILT_IN: dict[str, type[Any]] = {
         FormatSpread, GapCorrelation, HarmRate, ICAT, IdentifierRate, IdentifierReadRate,
         InjectionSuccessRate, JudgedAnswerRate, LanguageModelScore, LeakRate, LengthGap,
         MeaningfulAccuracy, MembershipAUC, OpinionSimilarity, OrderPreference, OrderPValue,
-        Orientation, OverlapDifference, OverlapRate, OverRefusalRate, PercentStereotype, RefusalGap,
-        Representation, SameAnswerRate, SentimentGap, SimilarityGap, StereotypeScore,
-        StereotypicalAssociation, SuccessAtAny, ToxicFraction, ToxicityGap, ToxicityProbability,
-        TrueMass, VariantDrop, WithinItemVariance, WorstCaseAccuracy, WorstCaseDrop,
+        Orientation, OverlapDifference, OverlapRate, OverRefusalRate, PercentStereotype,
+        QualifiedRate, RefusalGap, RefusalRate, Representation, SameAnswerRate, SentimentGap,
+        SimilarityGap, StereotypeScore, StereotypicalAssociation, SuccessAtAny, ToxicFraction,
+        ToxicityGap, ToxicityProbability, TrueMass, VariantDrop, WithinItemVariance,
+        WorstCaseAccuracy, WorstCaseDrop,
     )
 }  # fmt: skip
 

@@ -112,6 +112,8 @@ class SampleMetric:
     range: ClassVar[tuple[float, float]] = (0.0, 1.0)
     counted: ClassVar[str] = "samples"
     version: ClassVar[int] = 1
+    #: Whether a score of 1 is a value of 1: then labels of the score can correct the figure.
+    as_scored: ClassVar[bool] = True
 
     @property
     def reads(self) -> tuple[str, ...]:

@@ -1,0 +1,242 @@
+"""Reads a question bank: a file of rows, by a small mapping of its columns."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any, get_args
+
+from evalharness.banks.rules import Kind, Rules
+from evalharness.errors import ConfigError, DataError
+from evalharness.store.directory import file_sha256
+from evalharness.tasks import frameworks
+from evalharness.tasks.files import read_rows
+from evalharness.yamlfile import did_you_mean
+
+__all__ = ["FIELDS", "Bank", "Question", "columns_of", "read_bank", "read_keywords"]
+
+#: Field -> the names that its column may have without being named.
+FIELDS: dict[str, tuple[str, ...]] = {
+    "text": ("text", "question", "prompt", "word", "题目", "问题", "关键词"),
+    "risk": ("risk", "category", "风险"),
+    "aspect": ("aspect", "方面"),
+    "kind": ("kind",),
+    "language": ("language", "lang", "语言"),
+    "modality": ("modality", "模态"),
+    "updated": ("updated", "update", "date", "更新"),
+}
+
+_KINDS: tuple[Kind, ...] = get_args(Kind)
+
+#: A larger bank is not what people assess with.
+_MOST_ITEMS = 1_000_000
+_MOST_KEYWORDS = 50_000
+
+
+@dataclass(frozen=True)
+class Question:
+    """One item of a bank.
+
+    Args:
+        row: its number in the file, from 1.
+        risk: a code of the framework; None where the row has none, or one that is not known.
+        stated: the risk as the row has it.
+        modality: "text" where the row has none.
+    """
+
+    row: int
+    text: str
+    kind: Kind
+    risk: str | None = None
+    stated: str | None = None
+    aspect: str | None = None
+    language: str | None = None
+    modality: str = "text"
+    updated: date | None = None
+
+
+@dataclass(frozen=True)
+class Bank:
+    """A bank's items, with the digest of the file that they were read from."""
+
+    path: Path
+    sha256: str
+    items: tuple[Question, ...]
+    columns: Mapping[str, str]
+
+    def of(self, kind: Kind) -> tuple[Question, ...]:
+        """The items of one kind."""
+        return tuple(item for item in self.items if item.kind == kind)
+
+    @property
+    def kinds(self) -> list[Kind]:
+        """The kinds that it has items of, in the rules' order."""
+        found = {item.kind for item in self.items}
+        return [kind for kind in _KINDS if kind in found]
+
+
+def columns_of(
+    given: Sequence[str], fields: Mapping[str, tuple[str, ...]] = FIELDS
+) -> dict[str, str]:
+    """``field=column`` as the command line has it.
+
+    Raises:
+        ConfigError: no such field, or no column named.
+    """
+    found = {}
+    for text in given:
+        field, equals, column = text.partition("=")
+        if not equals or not column:
+            raise ConfigError(f"--column {text}: write FIELD=COLUMN, as in text=question")
+        if field not in fields:
+            hint = did_you_mean(field, list(fields))
+            raise ConfigError(f"--column {text}: there is no field '{field}'{hint}")
+        found[field] = column
+    return found
+
+
+def read_bank(
+    path: Path, rules: Rules, kind: Kind | None = None, columns: Mapping[str, str] | None = None
+) -> Bank:
+    """A CSV, TSV, JSON, JSONL or parquet file of items, one a row.
+
+    Args:
+        kind: of every item where no column says it; with a column each row says its own.
+        columns: field -> column, where the column has none of the usual names (`FIELDS`).
+
+    Raises:
+        ConfigError: a column is not there, or nothing says which kind the items are.
+        DataError: the file cannot be read, or a row has no text or a date that is none.
+    """
+    given = columns or {}
+    codes = _codes(rules)
+    named: dict[str, str] | None = None
+    items: list[Question] = []
+    for number, row in enumerate(read_rows(path), 1):
+        if named is None:
+            named = _named(row, given, path, kind)
+        if number > _MOST_ITEMS:
+            raise DataError(f"{path}: more than {_MOST_ITEMS:,} rows; split the bank")
+        items.append(_question(number, row, named, codes, (path, kind)))
+    if named is None:
+        raise DataError(f"{path}: the bank has no rows")
+    return Bank(path, file_sha256(path), tuple(items), named)
+
+
+def _named(
+    row: Mapping[str, Any], given: Mapping[str, str], path: Path, kind: Kind | None
+) -> dict[str, str]:
+    found = {}
+    for field, names in FIELDS.items():
+        if field in given:
+            if given[field] not in row:
+                hint = did_you_mean(given[field], list(map(str, row)))
+                raise ConfigError(f"--column: {path} has no column '{given[field]}'{hint}")
+            found[field] = given[field]
+        else:
+            own = {str(name).strip().casefold(): str(name) for name in row}
+            column = next((own[name] for name in names if name in own), None)
+            if column is not None:
+                found[field] = column
+    if "text" not in found:
+        raise ConfigError(
+            f"{path}: no column holds the items' text; name it: --column text=COLUMN (columns: "
+            f"{', '.join(map(str, row))})"
+        )
+    if kind is not None and "kind" not in given and row.get(found.get("kind", "")) not in _KINDS:
+        found.pop("kind", None)  # a column of that name that means something else
+    if kind is None and "kind" not in found:
+        kinds = ", ".join(_KINDS)
+        raise ConfigError(
+            f"{path}: nothing says what its items are; give --kind ({kinds}), or a column 'kind'"
+        )
+    return found
+
+
+def _question(
+    number: int,
+    row: Mapping[str, Any],
+    named: Mapping[str, str],
+    codes: Mapping[str, str],
+    file: tuple[Path, Kind | None],
+) -> Question:
+    path, kind = file
+
+    def of(field: str) -> str | None:
+        value = row.get(named[field]) if field in named else None
+        text = "" if value is None else str(value).strip()
+        return text or None
+
+    text = of("text")
+    if text is None:
+        raise DataError(f"{path}: row {number}: no text in column '{named['text']}'; fill it in")
+    if any("\ud800" <= char <= "\udfff" for char in text):
+        raise DataError(f"{path}: row {number}: half of a character in its text; mend it")
+    stated = of("risk")
+    return Question(
+        row=number,
+        text=text,
+        kind=_kind(of("kind") if "kind" in named else kind, path, number),
+        risk=None if stated is None else codes.get(_key(stated)),
+        stated=stated,
+        aspect=(of("aspect") or "").casefold() or None,
+        language=of("language"),
+        modality=(of("modality") or "text").casefold(),
+        updated=_date(of("updated"), path, number),
+    )
+
+
+def _kind(said: str | None, path: Path, number: int) -> Kind:
+    for kind in _KINDS:
+        if said == kind:
+            return kind
+    hint = did_you_mean(said or "", list(_KINDS))
+    raise DataError(f"{path}: row {number}: '{said}' is no kind of bank{hint}")
+
+
+def _date(text: str | None, path: Path, number: int) -> date | None:
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text[:10])
+    except ValueError:
+        raise DataError(
+            f"{path}: row {number}: '{text[:40]}' is no date; write it as 2026-01-31"
+        ) from None
+
+
+def _codes(rules: Rules) -> dict[str, str]:
+    """Ways to write a risk -> its code: ``A1-a``, ``A.1 a``, or its name in either language."""
+    found = {}
+    for code in frameworks.framework(rules.framework).counted:
+        for written in (code.id, code.name, code.name_zh or code.name):
+            found[_key(written)] = code.id
+    return found
+
+
+def _key(text: str) -> str:
+    return re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", text).casefold())
+
+
+def read_keywords(path: Path) -> tuple[str, ...]:
+    """Words that are looked for: one a line, or a column ``word`` or ``text``; each once.
+
+    Raises:
+        ConfigError: there are none, or too many.
+        DataError: the file cannot be read.
+    """
+    found: dict[str, None] = {}
+    for row in read_rows(path):
+        own = {str(name).strip().casefold(): value for name, value in row.items()}
+        value = next((own[name] for name in FIELDS["text"][::-1] if name in own), None)
+        if word := str(value or "").strip():
+            found[word] = None
+    if not found:
+        raise ConfigError(f"{path}: no keywords in it; one a line, or a column 'word'")
+    if len(found) > _MOST_KEYWORDS:
+        raise ConfigError(f"{path}: more than {_MOST_KEYWORDS:,} keywords; give fewer")
+    return tuple(found)
