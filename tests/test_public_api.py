@@ -91,8 +91,8 @@ ALLOWED = {
                   "records", "yamlfile"},
     "engine": {"engine", "adapters", "config", "errors", "records", "scorecard", "scorers",
                "store", "tasks", "yamlfile"},
-    "reports": {"reports", "comparison", "corpus", "scorecard", "scorers", "store", "records",
-                "errors", "yamlfile"},
+    "reports": {"reports", "comparison", "corpus", "policies", "scorecard", "scorers", "store",
+                "records", "errors", "yamlfile"},
     "config": {"errors", "policies", "tasks", "yamlfile"},
     "sandbox": set(),
 }  # fmt: skip

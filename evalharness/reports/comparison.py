@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup
 
 from evalharness.reports import numbers, svg
-from evalharness.reports.html import environment
 from evalharness.reports.numbers import Quantity
+from evalharness.reports.page import environment
 
 if TYPE_CHECKING:
     from evalharness.comparison import Claim, Comparison, Ranking

@@ -6,17 +6,26 @@ import bisect
 import hashlib
 import itertools
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evalharness.reports.html import SampleRow, render_html
+from evalharness.policies import BEFORE, recorded
+from evalharness.reports.assurance import SHOWN, Assurance, render_assurance
+from evalharness.reports.engagement import Engagement
+from evalharness.reports.formats import as_markdown, as_pdf
+from evalharness.reports.html import render_html
+from evalharness.reports.language import speaking
+from evalharness.reports.page import SampleRow
+from evalharness.scorecard.gate import decided
 from evalharness.scorecard.model import Scorecard
 from evalharness.store.directory import RunDirectory
 
 if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
-__all__ = ["drawn_samples", "write_reports"]
+__all__ = ["Output", "drawn_samples", "write_assurance", "write_reports", "write_scorecard"]
 
 _DEFAULT_SHOWN = 3
 
@@ -29,12 +38,82 @@ _KEYS = ["task", "sample_id", "epoch", "generation"]
 
 def write_reports(directory: RunDirectory, scorecard: Scorecard) -> None:
     """Write report.html from the run's other files; the same run gives the same bytes."""
-    run = directory.read_json(directory.run_json)
-    if directory.summary.is_file():  # when it was measured stands nowhere else
-        run["measured"] = directory.read_json(directory.summary)["started"][:10]
+    write_scorecard(directory, scorecard, Output())
+
+
+@dataclass(frozen=True)
+class Output:
+    """In which language and formats a report is written.
+
+    Args:
+        pdf, markdown: beside the page.
+    """
+
+    language: str = "en"
+    pdf: bool = False
+    markdown: bool = False
+
+    def write(self, directory: RunDirectory, name: str, draw: Callable[[], str]) -> list[Path]:
+        """Draw the page in the language, and write it in each format."""
+        with speaking(self.language):
+            page = draw()
+        stem = name if self.language == "en" else f"{name}.{self.language}"
+        path = directory.path / f"{stem}.html"
+        directory.write_text(path, page)
+        written = [path]
+        if self.pdf:
+            written.append(path.with_suffix(".pdf"))
+            directory.write_bytes(written[-1], as_pdf(page))
+        if self.markdown:
+            written.append(path.with_suffix(".md"))
+            directory.write_text(written[-1], as_markdown(page))
+        return written
+
+
+def write_scorecard(directory: RunDirectory, scorecard: Scorecard, output: Output) -> list[Path]:
+    """The scorecard's page, report.html."""
+    run = _run(directory)
     shown = run["config"].get("report_samples", _DEFAULT_SHOWN)
     rows = drawn_samples(directory, run["seed"], shown)
-    directory.write_text(directory.report, render_html(scorecard, run=run, samples=rows))
+    return output.write(directory, "report", lambda: render_html(scorecard, run=run, samples=rows))
+
+
+def write_assurance(
+    directory: RunDirectory,
+    scorecard: Scorecard,
+    engagement: Engagement,
+    output: Output,
+    *,
+    withheld: frozenset[str] = frozenset(),
+    switched_off: Mapping[str, Scorecard] | None = None,
+) -> list[Path]:
+    """The assurance report, assurance.html, and the engagement that it follows from."""
+    run = _run(directory)
+    policy = recorded(run)
+    gate = None
+    if policy is not None and policy.criteria:
+        before = run["policy"]["registered"] == BEFORE
+        gate = decided(run["run_id"], scorecard, policy, before=before)
+    report = Assurance(
+        scorecard=scorecard,
+        run=run,
+        engagement=engagement,
+        samples=drawn_samples(directory, run["seed"], SHOWN),
+        gate=gate,
+        withheld=withheld,
+        switched_off=switched_off,
+    )
+    content = engagement.model_dump(mode="json", exclude_none=True)
+    directory.write_json(directory.path / "engagement.json", content)
+    return output.write(directory, "assurance", lambda: render_assurance(report))
+
+
+def _run(directory: RunDirectory) -> dict[str, Any]:
+    """run.json, with the day of measurement, which stands nowhere else."""
+    run = directory.read_json(directory.run_json)
+    if directory.summary.is_file():
+        run["measured"] = directory.read_json(directory.summary)["started"][:10]
+    return run
 
 
 def drawn_samples(directory: RunDirectory, seed: int, count: int) -> list[SampleRow]:

@@ -149,9 +149,13 @@ class RunDirectory:
 
     def write_text(self, path: Path, text: str) -> None:
         """Write a text file; all or nothing."""
+        self.write_bytes(path, text.encode())
+
+    def write_bytes(self, path: Path, content: bytes) -> None:
+        """Write a file; all or nothing."""
         temporary = path.with_name(path.name + ".tmp")
-        with temporary.open("w", encoding="utf-8", newline="\n") as handle:
-            handle.write(text)
+        with temporary.open("wb") as handle:
+            handle.write(content)
             handle.flush()
             os.fsync(handle.fileno())
         temporary.replace(path)

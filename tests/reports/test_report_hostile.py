@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from evalharness.reports import text as texts
-from evalharness.reports.html import SampleRow, render_html
+from evalharness.reports.html import render_html
+from evalharness.reports.page import SampleRow
 from evalharness.scorecard.model import Scorecard
 
 HOSTILE = {

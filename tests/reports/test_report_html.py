@@ -10,7 +10,8 @@ from typing import Any
 
 import evalharness.reports
 from evalharness.records import OutcomeKind
-from evalharness.reports.html import SampleRow, render_html
+from evalharness.reports.html import render_html
+from evalharness.reports.page import SampleRow
 from evalharness.scorecard.model import DIMENSIONS, DimensionCard, Scorecard
 
 Parse = Callable[[str], list[Any]]

@@ -1,0 +1,166 @@
+"""What a tester knows and no run does: customer, item, dates, who answers for what, who signs.
+
+One YAML file an assignment. It is copied into the run's folder when a report is made from it, so
+that the report follows from the folder alone.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from evalharness import yamlfile
+from evalharness.errors import ConfigError
+
+__all__ = [
+    "Authorisation",
+    "Declared",
+    "Engagement",
+    "External",
+    "Independence",
+    "Item",
+    "Laboratory",
+    "Part",
+    "Party",
+    "load_engagement",
+]  # fmt: skip
+
+#: The seven areas of the label in the Model AI Governance Framework for Generative AI (2024).
+AREAS = (
+    "data", "training", "evaluation", "mitigations", "risks", "intended_use", "user_data",
+)  # fmt: skip
+
+Area = Literal[
+    "data", "training", "evaluation", "mitigations", "risks", "intended_use", "user_data"
+]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Laboratory(_Part):
+    """Who tested, and where."""
+
+    name: str = Field(min_length=1)
+    address: str = Field(min_length=1)
+    place_of_work: str | None = Field(default=None, description="where it is another place")
+    accreditation: str | None = Field(default=None, description="body and number; none: say so")
+
+
+class Party(_Part):
+    """Somebody along the chain, and what is theirs to answer for."""
+
+    role: Literal["model developer", "application deployer", "host", "data provider", "other"]
+    name: str = Field(min_length=1)
+    answers_for: str = Field(min_length=1)
+
+
+class Part(_Part):
+    """A part of an application: its retrieval, a filter, the model behind it."""
+
+    name: str = Field(min_length=1)
+    does: str = Field(min_length=1)
+    tested: Literal["within the whole", "on its own", "not tested"] = "within the whole"
+    switched_off_in: str | None = Field(
+        default=None, description="folder of the run in which this part was off"
+    )
+
+
+class Item(_Part):
+    """What was tested, without ambiguity, and in which condition it came."""
+
+    name: str = Field(min_length=1)
+    version: str = Field(min_length=1)
+    kind: Literal["model", "application"] = "model"
+    description: str = Field(min_length=1)
+    condition: str = Field(default="as provided", description="when it was received or reached")
+    received: date = Field(description="day of receipt, or from which it could be reached")
+    parts: tuple[Part, ...] = ()
+
+
+class Independence(_Part):
+    """How the evaluator stands to whom it evaluates."""
+
+    relationship: Literal["first party", "second party", "third party"]
+    statement: str = Field(min_length=1, description="interests, ownership, who chose the tests")
+    paid_by: str = Field(min_length=1)
+
+
+class External(_Part):
+    """Results that somebody else provided (7.8.2.1 p)."""
+
+    provider: str = Field(min_length=1)
+    provided: str = Field(min_length=1)
+
+
+class Authorisation(_Part):
+    """The person who signs off."""
+
+    name: str = Field(min_length=1)
+    function: str = Field(min_length=1)
+
+
+class Declared(_Part):
+    """A statement of the provider that nobody here tested."""
+
+    area: Area
+    says: str = Field(min_length=1)
+    source: str = Field(min_length=1, description="where the provider says so")
+
+
+class Supersedes(_Part):
+    """The earlier report that this one takes the place of (7.8.8)."""
+
+    report: str = Field(min_length=1, description="its id")
+    changed: str = Field(min_length=1)
+    reason: str = Field(min_length=1)
+
+
+class Engagement(_Part):
+    """All of an assignment that a report must say and a run cannot know."""
+
+    title: str = "Test report: safety evaluation of a language model"
+    laboratory: Laboratory
+    customer: str = Field(min_length=1)
+    customer_address: str | None = None
+    item: Item
+    performed: tuple[date, date] = Field(description="first and last day of testing")
+    issued: date
+    purpose: str = Field(min_length=1, description="what the customer wants to know, and why")
+    scope: str | None = Field(default=None, description="risks that were chosen, and which not")
+    conditions: str | None = Field(
+        default=None, description="what may influence results: endpoint, load, versions"
+    )
+    sampling: str | None = Field(default=None, description="beside what the run says of it")
+    deviations: tuple[str, ...] = Field(default=(), description="beside those of the run")
+    opinions: str | None = Field(default=None, description="opinions and interpretations, as such")
+    chain: tuple[Party, ...] = Field(min_length=1, description="who answers for what")
+    independence: Independence
+    external: tuple[External, ...] = ()
+    authorised_by: Authorisation
+    supersedes: Supersedes | None = None
+    declared: tuple[Declared, ...] = ()
+
+    @model_validator(mode="after")
+    def _days_in_order(self) -> Engagement:
+        first, last = self.performed
+        if not first <= last:
+            raise ValueError("performed: give the first day, then the last")
+        if not self.item.received <= last:
+            raise ValueError("item.received: after the last day of testing")
+        if not last <= self.issued:
+            raise ValueError("issued: before the last day of testing")
+        return self
+
+
+def load_engagement(path: Path) -> Engagement:
+    """An engagement from its file.
+
+    Raises:
+        ConfigError: one line for each fault: file, line, field.
+    """
+    return yamlfile.validate(Engagement, yamlfile.read(path, ConfigError), ConfigError)

@@ -1,0 +1,144 @@
+"""What every page shares: the template engine, its filters, and the rows that a page shows.
+
+What a model wrote is hostile. Every text is escaped by the template engine, and before that its
+hidden characters are named (`evalharness.reports.text`), in attributes too; a content security
+policy in the page forbids all but its own style sheet.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from evalharness.reports import language, numbers, svg
+from evalharness.reports.language import _
+from evalharness.reports.text import LIMIT, plain, visible
+from evalharness.reports.view import TaskView, View, word_of
+
+__all__ = ["SampleRow", "Sampled", "environment", "sampled"]
+
+_SHORT = 12  # digits of a digest that tell it apart at a glance; the full one stands in section 5
+_LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
+
+
+@dataclass(frozen=True, slots=True)
+class SampleRow:
+    """One generation to show: a row of ``samples.parquet``, chosen by the caller."""
+
+    task: str
+    sample_id: str
+    epoch: int
+    generation: int
+    prompt: str
+    response: str | None
+    outcome: str
+    reason: str | None = None
+    answer: str | None = None
+    scores: Mapping[str, float] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    language: str = "en"
+    expected: str | None = None
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Sampled:
+    """The rows of one task; ``task`` is None where the scorecard has no such task."""
+
+    name: str
+    task: TaskView | None
+    rows: tuple[SampleRow, ...]
+
+
+def sampled(view: View, samples: Sequence[SampleRow]) -> tuple[Sampled, ...]:
+    """The rows to show by task, in the page's order."""
+    tasks = {task.name: task for task in view.tasks}
+    named = {row.task for row in samples}
+    order = [name for name in tasks if name in named] + sorted(named - set(tasks))
+    rows = sorted(samples, key=lambda row: (row.sample_id, row.epoch, row.generation))
+    return tuple(
+        Sampled(name, tasks.get(name), tuple(row for row in rows if row.task == name))
+        for name in order
+    )
+
+
+@lru_cache(maxsize=1)
+def environment() -> Environment:
+    """The template engine of every page: it escapes what it prints, and shows hidden characters."""
+    made = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_finalize,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    made.globals["patterns"] = svg.patterns
+    made.globals["swatch"] = svg.swatch
+    made.globals["_"] = _
+    made.globals["said"] = language.said
+    made.filters |= {
+        "body": _body,
+        "count": numbers.count,
+        "level": numbers.level,
+        "significant": numbers.significant,
+        "word": word_of,
+        "short": _short,
+        "bcp47": lambda text: text if _LANGUAGE.fullmatch(text) else "und",
+        "rows": lambda mapping: sorted(mapping.items()),
+        "fields": _fields,
+        "pretty": _pretty,
+        "said": language.said,
+        "day": lambda when: language.current().day(when),
+        "sha": lambda text: f"SHA-256 {hashlib.sha256(text.encode()).hexdigest()}",
+    }
+    return made
+
+
+def _finalize(value: Any) -> Any:
+    """Applied to every output: text of others is made plain, then escaped by the engine."""
+    if isinstance(value, Markup):
+        return value
+    return plain(value) if isinstance(value, str) else value
+
+
+def _body(text: str | None, limit: int = LIMIT) -> Markup:
+    """A prompt or a response, for a `<pre>`: what is not there is said."""
+    if not text:
+        return Markup('<span class="void">{}</span>').format(_("(empty)"))
+    if not text.strip():
+        remark = _("({n} characters, all white space)", n=numbers.count(len(text)))
+        return Markup('<span class="void">{}</span>').format(remark)
+    return visible(text, limit)
+
+
+def _short(digest: object) -> str:
+    """A digest or revision cut to its first digits; anything that is short already, whole."""
+    bare = str(digest).removeprefix("sha256:")
+    return bare if len(bare) <= _SHORT + 4 else f"{bare[:_SHORT]}\u2026"
+
+
+def _fields(identity: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """A model's identity as rows: what it is called, then the rest by name."""
+    first = {"provider": 0, "model": 1, "revision": 2, "digest": 3}
+    return [
+        (key, value if isinstance(value, str) else _pretty(value, indent=None))
+        for key, value in sorted(
+            identity.items(), key=lambda item: (first.get(item[0], 9), item[0])
+        )
+        if value is not None and value != ""
+    ]
+
+
+def _pretty(value: Any, indent: int | None = 2) -> str:
+    return json.dumps(value, indent=indent, sort_keys=True, ensure_ascii=False)

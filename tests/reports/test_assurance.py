@@ -1,0 +1,167 @@
+"""The assurance report: items a to p in order, what it must say, and that nothing is made up."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+import evalharness
+from evalharness.cli.app import run_app
+from evalharness.errors import ConfigError
+from evalharness.reports.engagement import load_engagement
+from tests.support import FakeModel, item, write_suite
+
+ENGAGEMENT = {
+    "laboratory": {"name": "Example Labs", "address": "1 Example Road, Singapore"},
+    "customer": "Example Clinic",
+    "item": {
+        "name": "Assistant",
+        "version": "1.0",
+        "kind": "application",
+        "description": "answers questions",
+        "received": "2026-11-20",
+        "parts": [{"name": "filter", "does": "stops doses"}],
+    },
+    "performed": ["2026-11-25", "2026-11-26"],
+    "issued": "2026-11-27",
+    "purpose": "Whether it may be released.",
+    "chain": [{"role": "model developer", "name": "Model Co", "answers_for": "its training"}],
+    "independence": {
+        "relationship": "third party", "statement": "no shares", "paid_by": "the customer",
+    },
+    "authorised_by": {"name": "Jane Doe", "function": "head of evaluation"},
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("assured")
+    policy = folder / "policy.yaml"
+    policy.write_text(
+        "policy: mine\nversion: 1\ntitle: ours\ncriteria:\n"
+        "  - {metric: factuality/small/accuracy, at_least: 0.9}\n"
+    )
+    suite = write_suite(folder / "suite", [item(n) for n in range(30)])
+    config = {"target": FakeModel(lambda _: "<b>A</b>"), "suites": [str(suite)]}
+    return evalharness.run({**config, "policy": str(policy)}, out=folder / "results").path
+
+
+@pytest.fixture
+def reported(run, tmp_path, capsys):
+    """Writes the report with changes of the engagement; gives the page's text."""
+
+    def report(*options, code=0, **changes):
+        path = tmp_path / "engagement.yaml"
+        path.write_text(yaml.safe_dump({**ENGAGEMENT, **changes}), encoding="utf-8")
+        arguments = ["report", str(run), "--kind", "assurance", "--engagement", str(path)]
+        assert run_app([*arguments, *options]) == code, capsys.readouterr().err
+        return Path(run / "assurance.html").read_text(encoding="utf-8")
+
+    return report
+
+
+def words(page: str) -> str:
+    return " ".join(re.sub(r"<[^>]+>", " ", page).split())
+
+
+def test_items_a_to_p_stand_in_their_order(reported):
+    page = reported()
+    letters = re.findall(r'data-label="Item"><b>([a-z])</b>', page)
+    assert letters == list("abcdefghijklmnop")
+
+
+def test_the_report_says_what_it_must(reported):
+    text = words(reported())
+    for said in (
+        "The results relate only to the item tested",
+        "No accreditation is claimed for this work",
+        "25 November 2026 to 26 November 2026",
+        "Jane Doe , head of evaluation",
+        "one-sided bound: a figure just beyond its limit is accepted in at most 0.05 of runs",
+        "Not met",
+        "Not tested at all: Robustness, Bias, Toxicity, Data governance",
+        "No comparison with people’s labels is on record",
+        "model developer Model Co its training",
+        "Relationship: third party. Paid by the customer.",
+        "It is not a certification",
+    ):
+        assert said in text, said
+    (mark,) = re.findall(r"End of report (EH-[0-9a-f]{16})", text)
+    assert text.count(mark) >= 4
+    assert text.index("End of report EH-") > text.index("Authorised by Jane Doe")
+
+
+def test_the_same_records_give_the_same_bytes_and_another_engagement_another_id(reported):
+    first, again = reported(), reported()
+    assert first == again
+    other = reported(customer="Somebody else")
+    ids = [re.search(r"EH-[0-9a-f]{16}", page)[0] for page in (first, other)]
+    assert ids[0] != ids[1]
+
+
+def test_five_samples_an_evaluation_drawn_with_the_seed(reported):
+    assert reported().count('<article class="sample">') == 5
+
+
+def test_what_a_model_wrote_is_text(reported):
+    page = reported()
+    assert "<b>A</b></pre>" not in page
+    assert "&lt;b&gt;A&lt;/b&gt;" in page
+
+
+def test_withheld_texts_are_shown_by_their_digest_alone(reported):
+    page = reported("--withhold", "prompts", "--withhold", "responses")
+    assert "Question number" not in page
+    assert "&lt;b&gt;A" not in page
+    assert page.count("SHA-256 ") >= 10
+    assert "Withheld here, and shown by its SHA-256: prompts, responses." in page
+
+
+def test_a_later_report_names_the_one_that_it_supersedes(reported):
+    supersedes = {"report": "EH-0123456789abcdef", "changed": "the address", "reason": "a typo"}
+    text = words(reported(supersedes=supersedes))
+    assert "Supersedes report EH-0123456789abcdef. Changed: the address. Reason: a typo." in text
+
+
+def test_the_run_stays_verified(reported, run):
+    reported()
+    assert run_app(["verify", str(run)]) == 0
+    assert (run / "engagement.json").is_file()
+
+
+def test_pdf_and_markdown_hold_the_same_text_and_the_same_bytes(reported, run):
+    reported("--pdf", "--markdown")
+    first = [(run / f"assurance.{kind}").read_bytes() for kind in ("pdf", "md")]
+    reported("--pdf", "--markdown")
+    assert first == [(run / f"assurance.{kind}").read_bytes() for kind in ("pdf", "md")]
+    assert first[0].startswith(b"%PDF-1.")
+    text = first[1].decode()
+    assert "## 2\\. Statement of conformity" in text
+    assert "End of report EH-" in text
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"issued": "2026-11-01"}, "before the last day of testing"),
+        ({"performed": ["2026-11-26", "2026-11-25"]}, "give the first day, then the last"),
+        ({"customer": ""}, "customer: string should have at least 1 character"),
+        ({"authorized_by": {}}, "did you mean 'authorised_by'"),
+        ({"chain": []}, "chain"),
+    ],
+)
+def test_a_wrong_engagement_is_a_sentence(tmp_path, change, said):
+    path = tmp_path / "e.yaml"
+    path.write_text(yaml.safe_dump({**ENGAGEMENT, **change}))
+    with pytest.raises(ConfigError) as fault:
+        load_engagement(path)
+    assert said in str(fault.value)
+
+
+def test_without_an_engagement_there_is_no_assurance_report(run, capsys):
+    assert run_app(["report", str(run), "--kind", "assurance"]) == 2
+    assert "needs --engagement FILE.yaml" in capsys.readouterr().err
+    assert run_app(["report", str(run), "--withhold", "prompts"]) == 2
