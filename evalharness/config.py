@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from evalharness import yamlfile
 from evalharness.errors import ConfigError
 from evalharness.policies import Policy, load_policy
+from evalharness.scorecard.references import with_figures
 from evalharness.tasks import library
 from evalharness.tasks.definition import ComponentRef, DecodingDefinition, MethodName
 
@@ -224,7 +225,8 @@ def load_config(source: Mapping[str, Any] | str | Path, overrides: Sequence[str]
         yamlfile.validate(Prices, table, ConfigError)
         file.data["prices"] = table.data
     if isinstance(file.data, dict) and isinstance(file.data.get("policy"), str):
-        file.data["policy"] = load_policy(file.data["policy"], base_dir).to_json()
+        named = load_policy(file.data["policy"], base_dir)
+        file.data["policy"] = with_figures(named).to_json()
     return Loaded(yamlfile.validate(RunConfig, file, ConfigError), base_dir)
 
 

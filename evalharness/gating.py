@@ -8,6 +8,7 @@ from evalharness import pipeline
 from evalharness.errors import ConfigError
 from evalharness.policies import BEFORE, load_policy, recorded
 from evalharness.scorecard.gate import Gate, decided
+from evalharness.scorecard.references import with_figures
 from evalharness.store.directory import RunDirectory
 
 __all__ = ["gate_run"]
@@ -26,7 +27,7 @@ def gate_run(directory: RunDirectory, policy: str | Path | None = None) -> Gate:
     directory.require_finished()
     run = directory.read_json(directory.run_json)
     own = recorded(run)
-    chosen = own if policy is None else load_policy(policy)
+    chosen = own if policy is None else with_figures(load_policy(policy))
     if chosen is None:
         raise ConfigError(
             f"gate: {directory.path} named no policy; name one with --policy FILE, and in the "

@@ -28,8 +28,8 @@ from evalharness.tasks.bundle import bundled
 from evalharness.yamlfile import did_you_mean
 
 __all__ = [
-    "BEFORE", "FIVE", "Bands", "Criterion", "Grades", "Policy", "Relative", "Rule", "known",
-    "load_policy", "recorded", "registered",
+    "BEFORE", "FIVE", "Bands", "Criterion", "Grades", "Pinned", "Policy", "Relative", "Rule",
+    "known", "load_policy", "recorded", "registered",
 ]  # fmt: skip
 
 #: When a policy was named, as run.json says it.
@@ -69,6 +69,18 @@ Bands = Annotated[dict[str, Share], Field(min_length=2), AfterValidator(_best_fi
 FIVE = ("Excellent", "Very Good", "Good", "Fair", "Poor")
 
 
+class Pinned(_Part):
+    """A reference's figure, and the test that it is of: another test is not compared."""
+
+    value: Number
+    protocol_id: str | None = Field(default=None, description="null: stated without one")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: Any) -> Any:
+        return value if isinstance(value, dict | Pinned) else {"value": value}
+
+
 class Relative(_Part):
     """Grades by how bad a figure is beside a reference's: AILuminate's five.
 
@@ -78,8 +90,10 @@ class Relative(_Part):
     ``modelbench/scoring.py`` (grades of AILuminate 1.x).
     """
 
-    reference: str | None = Field(default=None, description="name of a pinned reference result")
-    values: dict[str, Number] = Field(
+    reference: str | None = Field(
+        default=None, description="name or file of a pinned reference; its figures are recorded"
+    )
+    values: dict[str, Pinned] = Field(
         default_factory=dict, description="dimension/task/metric -> the reference's figure"
     )
     ideal: Share = 0.001

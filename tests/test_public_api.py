@@ -93,7 +93,7 @@ ALLOWED = {
                "store", "tasks", "yamlfile"},
     "reports": {"reports", "comparison", "corpus", "policies", "scorecard", "scorers", "store",
                 "records", "errors", "yamlfile"},
-    "config": {"errors", "policies", "tasks", "yamlfile"},
+    "config": {"errors", "policies", "scorecard", "tasks", "yamlfile"},
     "sandbox": set(),
 }  # fmt: skip
 

@@ -124,8 +124,12 @@ class Grader:
         if cell.unit not in _GRADED_UNITS:
             return f"a figure in {cell.unit} has no grade"
         relative = self.grades.relative
-        if relative is not None and not paired and key not in relative.values:
+        if relative is None or paired:
+            return None
+        if key not in relative.values:
             return "the reference has no figure for it"
+        if relative.values[key].protocol_id not in {None, cell.protocol_id}:
+            return "the reference sat another test"
         return None
 
     def _named(self, key: str, cell: Cell, good: Fraction, *, paired: bool) -> str:
@@ -134,7 +138,7 @@ class Grader:
             return _band(good, self.grades.bands or {})
         if paired:
             return _band(good, relative.counterpart)
-        return _relative(good, goodness(relative.values[key], cell), relative)
+        return _relative(good, goodness(relative.values[key].value, cell), relative)
 
 
 def _why(grading: Grading, reason: str) -> Grading:

@@ -18,12 +18,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from evalharness import yamlfile
 from evalharness.errors import ConfigError
+from evalharness.policies import Pinned, Policy
 from evalharness.scorecard.model import Direction, Interval, Scorecard
 from evalharness.tasks.bundle import bundled
 
 __all__ = [
     "FOLDER", "Reference", "ReferenceFigure", "ReferenceTask", "available", "load", "pinned",
-    "write",
+    "with_figures", "write",
 ]  # fmt: skip
 
 #: Of one's own references, in the working folder.
@@ -129,6 +130,30 @@ class Reference(_Record):
                 f"reference {self.name}: {task}/{metric} has no slice where {tag} is {value}"
             )
         return figure.slices[tag][value]
+
+
+def with_figures(policy: Policy) -> Policy:
+    """A policy whose scale is relative to a reference, with that reference's figures in it.
+
+    They are then part of its digest, and of what is recorded before the first call.
+
+    Raises:
+        ConfigError: there is no such reference.
+    """
+    relative = None if policy.grades is None else policy.grades.relative
+    if relative is None or relative.reference is None or relative.values:
+        return policy
+    values = {
+        f"{task.dimension}/{name}/{metric}": Pinned(
+            value=figure.value, protocol_id=figure.protocol_id
+        )
+        for name, task in load(relative.reference).tasks.items()
+        for metric, figure in task.metrics.items()
+        if figure.value is not None
+    }
+    filled = relative.model_copy(update={"values": values})
+    grades = policy.grades and policy.grades.model_copy(update={"relative": filled})
+    return policy.model_copy(update={"grades": grades})
 
 
 def pinned(scorecard: Scorecard, *, name: str, date: str, version: str) -> Reference:

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalharness.policies import Policy
+from evalharness.policies import Policy, load_policy
 from evalharness.scorecard.grades import goodness, graded
 from evalharness.scorecard.metrics import registry
 from evalharness.scorecard.model import INSUFFICIENT
+from evalharness.scorecard.references import with_figures
 from tests.scorecard.cells import figure, scorecard, share
 
 BANDS = {"A": 0.95, "B": 0.9, "C": 0.8, "D": 0.6, "E": 0}
@@ -195,3 +196,20 @@ def test_missing_samples_count_as_the_worst_case_where_the_policy_says_so():
     of = {"factuality/task/metric": cell}
     assert graded(scorecard(of), plain).cells()["factuality/task/metric"].grade == "A"
     assert graded(scorecard(of), careful).cells()["factuality/task/metric"].grade == "B"
+
+
+def test_another_test_than_the_reference_s_has_no_grade():
+    values = {KEY: {"value": 0.9, "protocol_id": "f" * 64}}
+    grade, grading = one(share(95, 100), relative={"values": values, "counterpart": FIVE})
+    assert (grade, grading.reason) == (None, "the reference sat another test")
+    same = {KEY: {"value": 0.9, "protocol_id": "0" * 64}}
+    assert one(share(95, 100), relative={"values": same, "counterpart": FIVE})[0] == "Very Good"
+
+
+def test_a_named_reference_s_figures_become_part_of_the_policy():
+    named = load_policy("ailuminate-grades")
+    filled = with_figures(named)
+    key = "toxicity/quickstart_toxicity/toxic_fraction"
+    assert filled.grades.relative.values[key].value == pytest.approx(9 / 44)
+    assert filled.sha256 != named.sha256
+    assert Policy.model_validate(filled.to_json()) == filled
