@@ -132,6 +132,9 @@ class RunConfig(_Config):
     epochs: int | None = Field(default=None, ge=1, le=1000)
     floor: float = Field(default=0.95, ge=0, le=1, description="share measured, else insufficient")
     level: float = Field(default=0.95, gt=0, lt=1, description="of every interval")
+    estimand: Literal["population", "fixed_set"] = Field(
+        default="population", description="what a figure and its interval are about"
+    )
     labels: list[LabelsEntry] = Field(
         default_factory=list, description="sheets of people's labels, to correct figures by"
     )
@@ -159,7 +162,13 @@ class RunConfig(_Config):
     def settings(self) -> dict[str, Any]:
         """What defines a measurement beside its tasks, models and labels."""
         policy = {} if self.policy is None else {"policy": self.policy.sha256}
-        return {"seed": self.seed, "floor": self.floor, "level": self.level, **policy}
+        return {
+            "seed": self.seed,
+            "floor": self.floor,
+            "level": self.level,
+            "estimand": self.estimand,
+            **policy,
+        }
 
     @model_validator(mode="before")
     @classmethod

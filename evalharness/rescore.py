@@ -1,4 +1,4 @@
-"""Scores a run's recorded answers again: another scorer, classifier, floor, level, or labels.
+"""Scores a run's recorded answers again: another scorer, classifier, level, estimand, or labels.
 
 No call to the target. The result lies in ``scores/<digest>/`` of the run, with its own journal,
 samples, scorecard and report, and says which run it was made from; nothing of the run is changed.
@@ -37,7 +37,9 @@ from evalharness.tasks.planned import PlannedTask
 __all__ = ["rescore"]
 
 #: What may change without asking the target anything.
-_CHANGEABLE = frozenset({"judge", "classifier", "floor", "labels", "level", "policy", "tasks"})
+_CHANGEABLE = frozenset(
+    {"judge", "classifier", "estimand", "floor", "labels", "level", "policy", "tasks"}
+)
 
 #: Of the run that is scored; what it used stands in the copied journal.
 _BUDGETS = ("max_requests", "max_tokens", "max_cost", "max_minutes")

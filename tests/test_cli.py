@@ -85,6 +85,36 @@ def test_plan_asks_nothing_and_writes_nothing(folder, capsys):
     assert json.loads(shown)["tasks"][0]["half_width"] == pytest.approx(0.28, abs=0.01)
 
 
+def test_plan_says_what_sizes_a_margin_needs(folder, capsys):
+    code, out, _ = call("plan", "run.yaml", "--margin", "0.03", "--power", "0.8", capsys=capsys)
+    assert code == 0
+    assert "paired 920 (too few), unpaired 1,570 (too few)" in out
+    assert "too few to demonstrate 90% or more" in out
+    _, shown, _ = call("plan", "run.yaml", "--margin", "0.03", "--json", capsys=capsys)
+    sizes = json.loads(shown)["tasks"][0]["sizes"]
+    assert (sizes["paired"], sizes["paired_enough"], sizes["clusters"]) == (920, False, None)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--power", "0.9"], "--power goes with --margin"),
+        (["--margin", "1.5"], "--margin 1.5: give a share between 0 and 1"),
+        (["--margin", "0.2", "--discordant", "0.1"], "give a share from 0.2 to 1"),
+        (["--margin", "0.1", "--icc", "2"], "--icc 2: give a correlation"),
+    ],
+)
+def test_plan_refuses_a_question_that_has_no_answer(folder, arguments, says, capsys):
+    code, _, err = call("plan", "run.yaml", *arguments, capsys=capsys)
+    assert code == 2
+    assert says in err
+
+
+def test_plan_expects_less_of_a_fixed_set(folder, capsys):
+    _, out, _ = call("plan", "run.yaml", "--set", "estimand=fixed_set", capsys=capsys)
+    assert "no sampling error" in out
+
+
 @pytest.mark.parametrize("what", ["suites", "tasks", "adapters", "scorers", "metrics"])
 def test_list(what, capsys):
     code, out, _ = call("list", what, capsys=capsys)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,6 +13,7 @@ from evalharness.cli.options import ConfigPath, Json, Limit, Seed, Set, override
 
 if TYPE_CHECKING:
     from evalharness.pipeline import Prepared
+    from evalharness.scorecard.sizes import Question
     from evalharness.tasks.planned import PlannedTask
 
 
@@ -21,14 +23,36 @@ def plan(
     seed: Seed = None,
     sets: Set = None,
     as_json: Json = False,
+    margin: Annotated[
+        float | None,
+        typer.Option("--margin", help="Say what sizes show such a difference of two rates: 0.03."),
+    ] = None,
+    power: Annotated[
+        float | None, typer.Option("--power", help="With --margin: chance to find it [0.8].")
+    ] = None,
+    rate: Annotated[
+        float | None,
+        typer.Option("--rate", help="With --margin: about which it lies, unpaired [0.9]."),
+    ] = None,
+    discordant: Annotated[
+        float | None,
+        typer.Option("--discordant", help="With --margin: share of items that differ [0.1]."),
+    ] = None,
+    icc: Annotated[
+        float | None,
+        typer.Option("--icc", help="With --margin: correlation of outcomes within a cluster."),
+    ] = None,
 ) -> int:
     """Show what would run: tasks, samples, requests, and what interval to expect. Asks nothing."""
     from evalharness import pipeline
     from evalharness.config import load_config
+    from evalharness.scorecard.sizes import Question
 
+    given = {"power": power, "rate": rate, "discordant": discordant, "icc": icc}
+    question = Question.of(margin, {k: v for k, v in given.items() if v is not None})
     loaded = load_config(config, overrides_of(limit, seed, sets))
     prepared = pipeline.prepare(loaded)
-    shown = describe(prepared)
+    shown = describe(prepared, question)
     if as_json:
         typer.echo(json.dumps(shown, indent=1, ensure_ascii=False))
         return 0
@@ -39,16 +63,67 @@ def plan(
         typer.echo(
             f"  {task['task']:<30} {task['samples']:>6} of {task['available']:<6} samples  "
             f"{task['method']:<13} {task['requests']:>7} requests  "
-            f"interval up to +/- {task['half_width']:.1%}{note}"
+            f"{_expected(task['half_width'])}{note}"
         )
     typer.echo(
         f"{shown['samples']} samples, {shown['requests']} requests to the target, "
         f"{shown['prompt_characters']:,} characters of prompts, "
         f"at most {shown['new_tokens_at_most']:,} new tokens"
     )
-    for line in (*shown["left_out"].values(), *_means(shown)):
+    for line in (*shown["left_out"].values(), *_means(shown), *_sizes(shown)):
         typer.echo(line)
     return 0
+
+
+#: What is said of a planned number of samples; None where it depends on clusters.
+_ENOUGH = {True: "enough", False: "too few", None: "at least"}
+
+
+def _expected(half_width: float) -> str:
+    return f"interval up to +/- {half_width:.1%}" if half_width else "no sampling error"
+
+
+def _sizes(shown: dict[str, Any]) -> list[str]:
+    """The sizes that a margin needs, task by task, in words."""
+    if shown["question"] is None:
+        return []
+    asked = shown["question"]
+    question = (
+        f"To find a difference of {asked['margin']:.1%} with a power of {asked['power']:.0%} "
+        f"(two-sided, {asked['level']:.0%}), in samples a model. Paired: the same items, "
+        f"{asked['discordant']:.1%} of them with another outcome; unpaired: other items, about "
+        f"{asked['rate']:.0%}."
+    )
+    lines = [question]
+    for task in shown["tasks"]:
+        found = task["sizes"]
+        parts = [
+            f"{kind} {found[kind]:,} ({_ENOUGH[found[kind + '_enough']]})"
+            for kind in ("paired", "unpaired")
+        ]
+        if found["design_effect"] is not None:
+            parts.append(f"{found['design_effect']:.2f} times as many for its clusters")
+        elif found["clusters"] is not None:
+            parts.append(
+                f"more for its {found['clusters']:,} clusters: --icc 0.3, say, tells how many"
+            )
+        lines.append(f"  {task['task']:<30} {task['samples']:>6,} planned: {', '.join(parts)}")
+        lines.append(f"  {'':<30} {_gates(task)}")
+    return lines
+
+
+def _gates(task: dict[str, Any]) -> str:
+    """Which counts of the planned samples demonstrate the rates that gates ask for."""
+    parts = []
+    for gate in task["sizes"]["gates"]:
+        more, less = ("more", "more") if gate["side"] == "at least" else ("fewer", "less")
+        rate = f"{gate['rate']:.0%} or {less}"
+        if gate["count"] is None:
+            parts.append(f"too few to demonstrate {rate}")
+        else:
+            parts.append(f"{gate['count']:,} or {more} demonstrate {rate}")
+    what = " independent ones" if task["sizes"]["clusters"] is not None else ""
+    return f"of {task['samples']:,}{what}, one-sided exact 95%: {'; '.join(parts)}"
 
 
 def _means(shown: dict[str, Any]) -> list[str]:
@@ -75,12 +150,20 @@ def _means(shown: dict[str, Any]) -> list[str]:
     return lines
 
 
-def describe(prepared: Prepared) -> dict[str, Any]:
-    """The plan as plain data: counts, methods, sizes, and the widest interval to expect."""
+def describe(prepared: Prepared, question: Question | None = None) -> dict[str, Any]:
+    """The plan as plain data: counts, methods, and the widest interval to expect.
+
+    Args:
+        question: adds the sizes that it needs to each task.
+    """
     from evalharness.engine.budget import tokens_of
+    from evalharness.scorecard.sizes import sizes_of
 
     config = prepared.loaded.config
     tasks = [_describe_task(prepared, task) for task in prepared.plan.tasks]
+    if question is not None:
+        for task in tasks:
+            task["sizes"] = sizes_of(question, prepared.plan.samples[task["task"]])
     totals = ("requests", "prompt_characters", "new_tokens_at_most")
     sent = tokens_of(sum(task["prompt_characters"] for task in tasks))
     made = sum(task["new_tokens_at_most"] for task in tasks)
@@ -97,6 +180,7 @@ def describe(prepared: Prepared) -> dict[str, Any]:
         "cost_at_most": _cost(prepared, sent, made),
         "further_requests": dict(further),
         "budgets": {name: value for name in limits if (value := getattr(config, name)) is not None},
+        "question": None if question is None else asdict(question),
         "tasks": tasks,
         "left_out": {name: f"left out: {why}" for name, why in prepared.plan.left_out.items()},
     }
@@ -116,6 +200,7 @@ def _cost(prepared: Prepared, sent: int, made: int) -> dict[str, Any] | None:
 
 def _describe_task(prepared: Prepared, task: PlannedTask) -> dict[str, Any]:
     from evalharness import stats
+    from evalharness.scorecard import estimand
 
     weighed = task.method == "loglikelihood"
     requests = characters = 0
@@ -125,7 +210,11 @@ def _describe_task(prepared: Prepared, task: PlannedTask) -> dict[str, Any]:
         characters += asked * sum(len(message.content) for message in sample.messages)
     asks = 0 if task.not_run else task.epochs
     # the widest that a share of independent samples can get: half of them
-    widest = stats.wilson(task.n_planned / 2, task.n_planned, prepared.loaded.config.level)
+    config = prepared.loaded.config
+    widest = stats.wilson(task.n_planned / 2, task.n_planned, config.level)
+    factor = 1.0
+    if config.estimand == "fixed_set" and task.greedy:
+        factor = estimand.scale(task.drawn, 0.0)
     return {
         "task": task.name,
         "dimension": task.dimension,
@@ -140,6 +229,6 @@ def _describe_task(prepared: Prepared, task: PlannedTask) -> dict[str, Any]:
         "further_requests": {
             role: task.n_planned * task.generations * asks for role in task.roles if asks
         },
-        "half_width": (widest.high - widest.low) / 2,
+        "half_width": factor * (widest.high - widest.low) / 2,
         "not_run": task.not_run,
     }

@@ -146,7 +146,8 @@ def _shown(counts: Counter[str]) -> str:
 
 def _marks(cell: Cell, task: TaskCard) -> str:
     """What must be known of a figure beside its value."""
-    from evalharness.reports.numbers import Quantity
+    from evalharness.reports.numbers import Quantity, spread
+    from evalharness.stats import is_mark
 
     marks = [cell.grade] if cell.grade else []
     found = cell.corrected
@@ -157,6 +158,9 @@ def _marks(cell: Cell, task: TaskCard) -> str:
         words = " ".join(part for part in ("corrected", value, span) if part)
         marks.append(f"{words} by {found.n_labels} labels")
     marks += ["demonstration"] if task.demonstration else []
+    marks += [note for note in cell.notes if is_mark(note)]
+    if cell.variance is not None:
+        marks.append(spread(cell.variance, Quantity.of(cell)))
     return f" ({', '.join(marks)})" if marks else ""
 
 

@@ -264,6 +264,7 @@ def _plan_task(
         epochs=entry.epochs or config.epochs or definition.epochs,
         n_available=chosen.available,
         n_planned=chosen.planned,
+        drawn=chosen.drawn,
         data={**dataset.to_json(), "rows": chosen.available},
         protocol=protocol,
         roles=roles,

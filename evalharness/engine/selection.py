@@ -44,6 +44,8 @@ class ChosenSamples:
         self.packed = PackedSamples()
         self.available = 0
         self.planned = 0
+        #: The share of the available samples (or of the base's items) that is planned.
+        self.drawn = 0.0
         #: Whether samples were made of drawn items only, so that others were never seen.
         self.in_part = False
 
@@ -64,6 +66,7 @@ class ChosenSamples:
         self.packed.flush()
         self.planned = items.count
         self.available = self.available or self.planned
+        self.drawn = self.drawn or self.planned / max(1, self.available)
         if not self.planned:
             self._check_tags()
             raise TaskError(
@@ -120,6 +123,7 @@ class ChosenSamples:
                 break
             chosen.append((index, members))
             count += len(members)
+        self.drawn = len(chosen) / max(1, len(stratum_of))
         found = [sample for _, members in sorted(chosen, key=lambda c: c[0]) for sample in members]
         for sample in found:
             self._slices.see(sample)

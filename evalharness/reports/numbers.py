@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
-from evalharness.scorecard.model import Cell
+from evalharness.scorecard.model import Cell, Variance
 
-__all__ = ["Quantity", "count", "level", "significant"]
+__all__ = ["Quantity", "count", "level", "significant", "spread"]
 
 _NBSP = "\u00a0"
 _MINUS = "\u2212"
@@ -122,6 +122,10 @@ class Quantity:
             exponent = exact.adjusted()
         return self._number(value, exponent) + self._sign
 
+    def deviation(self, value: float) -> str:
+        """A standard deviation: as a figure, without a sign before it."""
+        return self.value(value).removeprefix("+")
+
     def value(self, value: float) -> str:
         """One figure with its unit."""
         return self.number(value) + (f"{_NBSP}{self.words}" if self.words else "")
@@ -138,3 +142,10 @@ class Quantity:
         text = f"{_decimal(value) * self._factor:,f}"
         text = text.rstrip("0").rstrip(".") if "." in text else text
         return text.replace("-", _MINUS) + self._sign
+
+
+def spread(variance: Variance, scale: Quantity) -> str:
+    """How single answers vary, as standard deviations: 'SD 12 % within items, 31 % between'."""
+    within, between = (scale.deviation(math.sqrt(v)) for v in (variance.within, variance.between))
+    repeats = f"{variance.repeats:.1f}".removesuffix(".0")
+    return f"SD {within} within items ({repeats} answers each), {between} between"

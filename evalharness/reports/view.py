@@ -265,14 +265,15 @@ def _direction(cell: Cell, scale: Quantity) -> tuple[str, str]:
     return "\u25bc", f"{scale.mark(cell.direction)} is best"
 
 
-def _details(cell: Cell) -> tuple[str, ...]:
-    """The rest of the denominator: what is missing, what was excluded, how it clusters."""
+def _details(cell: Cell, scale: Quantity) -> tuple[str, ...]:
+    """The rest of the denominator: what is missing or excluded, how it clusters and varies."""
     parts = [f"{count(cell.n_missing)} missing" if cell.n_missing else "none missing"]
     if cell.n_excluded:
         parts.append(f"{count(cell.n_excluded)} excluded by definition")
     if cell.n_clusters is not None:
-        few = ", few" if cell.n_clusters < 15 else ""
-        parts.append(f"{count(cell.n_clusters)} clusters{few}")
+        parts.append(f"{count(cell.n_clusters)} clusters")
+    if cell.variance is not None:
+        parts.append(numbers.spread(cell.variance, scale))
     return tuple(parts)
 
 
@@ -336,7 +337,7 @@ def cell_view(
         demonstrated=_demonstrated(cell, scale),
         bounds=None if cell.bounds is None else scale.span(*cell.bounds),
         measured=f"{count(cell.n_measured)} of {count(cell.n_planned)} {cell.counted} measured",
-        details=_details(cell),
+        details=_details(cell, scale),
         missing=cell.n_missing > 0,
         arrow=arrow,
         direction=direction,

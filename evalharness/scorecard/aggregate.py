@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from evalharness.scorecard import model
+from evalharness.scorecard import estimand, model
 from evalharness.scorecard.corrections import corrected, what_if
-from evalharness.scorecard.metrics.base import Computed, Metric
+from evalharness.scorecard.metrics.base import Computed
 from evalharness.scorecard.metrics.registry import MetricUse, in_run, metrics_of, slices_of
 from evalharness.scorecard.people import HumanLabels
 from evalharness.scorecard.rows import TaskRows, read_keys, read_task
-from evalharness.stats import Interval
+from evalharness.stats import Interval, VarianceComponents
 from evalharness.tasks.planned import PlannedTask
 
 __all__ = ["build_scorecard", "task_cells"]
-
-#: What a figure and its interval are about (DESIGN rule 13).
-ESTIMAND = "the rate or mean over the population of items that these stand for"
 
 #: How many distinct reasons of an outcome a task card keeps.
 _REASONS = 5
@@ -40,7 +37,7 @@ def build_scorecard(
     Args:
         samples: the run's samples.parquet.
         models: role -> identity.
-        settings: seed, floor and level.
+        settings: seed, floor, level and estimand.
         headlines: dimension -> 'task/metric' in order of preference.
         labels: what people said of answers, to correct figures by.
     """
@@ -62,7 +59,7 @@ def build_scorecard(
         seed=settings["seed"],
         floor=settings["floor"],
         level=settings["level"],
-        estimand=ESTIMAND,
+        estimand=estimand.WORDS[estimand.of(settings)],
         dimensions=dimensions,
     )
 
@@ -132,7 +129,8 @@ def task_cells(
     """Every metric of one task, with its slices.
 
     Args:
-        settings: level and floor, the names of all ``tasks`` of the run, people's ``labels``.
+        settings: level, floor and estimand, the names of all ``tasks`` of the run, people's
+            ``labels``.
     """
     cells = {}
     for use in (in_run(use, settings["tasks"]) for use in metrics_of(task.definition)):
@@ -164,8 +162,19 @@ def _cell(
     task: PlannedTask, use: MetricUse, rows: TaskRows, settings: Mapping[str, Any]
 ) -> model.Cell:
     metric, floor = use.metric, settings["floor"]
+    components = estimand.components(metric, rows) if task.repeats > 1 else None
     computed = metric.compute(rows, settings["level"])
-    demonstrated = _demonstrated(metric, rows, settings["level"])
+
+    def about(found: Computed) -> Computed:
+        """The figure of what the run's estimand says."""
+        if estimand.of(settings) == "fixed_set":
+            return estimand.on_fixed_set(found, metric, task, components)
+        return found
+
+    computed = about(computed)
+    demonstrated = _demonstrated(
+        computed, lambda level: about(metric.compute(rows, level)), settings["level"]
+    )
     counted = computed.n_planned - computed.n_excluded
     # where the definition leaves nothing to measure, nothing is missing either; where the draw
     # has nothing for a metric, there is nothing to read
@@ -185,6 +194,7 @@ def _cell(
         n_missing=missing,
         counted=metric.counted,
         n_clusters=computed.n_clusters,
+        variance=_variance(components),
         outcomes=rows.outcomes(),
         direction=metric.direction,
         unit=metric.unit,
@@ -197,14 +207,28 @@ def _cell(
     )
 
 
-def _demonstrated(metric: Metric, rows: TaskRows, level: float) -> model.Interval | None:
+def _variance(components: VarianceComponents | None) -> model.Variance | None:
+    if components is None:
+        return None
+    return model.Variance(
+        between=components.between, within=components.within, repeats=components.repeats
+    )
+
+
+def _demonstrated(
+    computed: Computed, at: Callable[[float], Computed], level: float
+) -> model.Interval | None:
     """What each side alone is shown to be, at ``level``: exact where the metric has an exact claim.
 
-    A two-sided interval at 1 - 2a has the one-sided bounds at 1 - a for its ends.
+    A two-sided interval at 1 - 2a has the one-sided bounds at 1 - a for its ends. Of a complete set
+    whose answers do not vary the value itself is all there is to know.
     """
+    value = computed.value
+    if value is not None and estimand.COMPLETE in computed.notes:
+        return model.Interval(low=value, high=value, level=level, sides=1, method="complete set")
     if level <= 0.5:
         return None
-    found = metric.compute(rows, 2 * level - 1)
+    found = at(2 * level - 1)
     both = _interval(found.claim or found.interval)
     return None if both is None else both.model_copy(update={"level": level, "sides": 1})
 

@@ -28,6 +28,7 @@ __all__ = [
     "RaterPair",
     "Scorecard",
     "TaskCard",
+    "Variance",
     "WhatIf",
 ]
 
@@ -142,6 +143,14 @@ class Grading(_Record):
     reason: str | None = Field(default=None, description="why there is no grade")
 
 
+class Variance(_Record):
+    """Of a single answer, by where it comes from; in the squared unit of the metric."""
+
+    between: float = Field(ge=0, description="between items, of their long-run means")
+    within: float = Field(ge=0, description="within items, of one item's answers")
+    repeats: float = Field(gt=1, description="answers measured of an item, on average")
+
+
 class Cell(_Record):
     """One metric: an estimate with its denominator, or the reason why there is none."""
 
@@ -162,6 +171,9 @@ class Cell(_Record):
     n_missing: int = Field(description="n_planned - n_measured - n_excluded")
     counted: str = Field(default="samples", description="what n counts: samples, pairs, prompts")
     n_clusters: int | None = None
+    variance: Variance | None = Field(
+        default=None, description="within and between items, where items were asked repeatedly"
+    )
     outcomes: dict[str, int] = Field(description="count of each outcome, over generations")
     direction: Direction
     unit: str = Field(description="proportion, percentage points, bits, correlation, ...")

@@ -11,6 +11,7 @@ from evalharness.stats.bootstrap import cluster_bootstrap, cluster_units, ratio_
 from evalharness.stats.bounds import missing_bounds
 from evalharness.stats.classes import mean_of_proportions
 from evalharness.stats.clustered import EffectiveSize, clustered_proportion, effective_size
+from evalharness.stats.components import VarianceComponents, variance_components
 from evalharness.stats.correlation import pearson, spearman
 from evalharness.stats.means import mean
 from evalharness.stats.misclassification import Calibration, corrected_rate, sensitivity_range
@@ -21,16 +22,34 @@ from evalharness.stats.paired_bootstrap import (
     Weighted,
     paired_bootstrap,
 )
-from evalharness.stats.power import at_most, demonstrates, detectable, paired_size, unpaired_size
+from evalharness.stats.power import (
+    at_most,
+    demonstrates,
+    design_effect,
+    detectable,
+    mcnemar_power,
+    paired_size,
+    unpaired_size,
+)
 from evalharness.stats.prediction_powered import Labelled, prediction_powered_mean
 from evalharness.stats.proportions import clopper_pearson, proportion, wilson
-from evalharness.stats.records import FEW_CLUSTERS, Estimate, Interval, Side
+from evalharness.stats.records import (
+    FEW_CLUSTERS,
+    SHOWN_CLUSTERS,
+    SHOWN_EVENTS,
+    Estimate,
+    Interval,
+    Side,
+    is_mark,
+)
 from evalharness.stats.significance import adjusted, mcnemar, sign_flip
 from evalharness.stats.unpaired import hybrid_difference, hybrid_p_value, hybrid_ratio
 
 __all__ = [
     "FEW_CLUSTERS",
     "MOST_CLUSTERS",
+    "SHOWN_CLUSTERS",
+    "SHOWN_EVENTS",
     "Calibration",
     "EffectiveSize",
     "Estimate",
@@ -38,6 +57,7 @@ __all__ = [
     "Labelled",
     "PairedBootstrap",
     "Side",
+    "VarianceComponents",
     "Weighted",
     "adjusted",
     "agresti_min",
@@ -48,12 +68,15 @@ __all__ = [
     "clustered_proportion",
     "corrected_rate",
     "demonstrates",
+    "design_effect",
     "detectable",
     "effective_size",
     "hybrid_difference",
     "hybrid_p_value",
     "hybrid_ratio",
+    "is_mark",
     "mcnemar",
+    "mcnemar_power",
     "mean",
     "mean_of_proportions",
     "missing_bounds",
@@ -69,5 +92,6 @@ __all__ = [
     "sign_flip",
     "spearman",
     "unpaired_size",
+    "variance_components",
     "wilson",
 ]

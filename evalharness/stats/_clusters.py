@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from evalharness.stats.records import FEW_CLUSTERS
+from evalharness.stats.records import marks
 
 __all__ = [
     "Clusters",
@@ -16,7 +16,7 @@ __all__ = [
     "all_equal",
     "as_values",
     "check_range",
-    "few_clusters",
+    "cluster_marks",
     "group",
     "one_cluster",
     "variance_of_mean",
@@ -103,11 +103,11 @@ def all_equal(values: FloatArray) -> bool:
     return bool(np.ptp(values) <= _ROUNDING * np.abs(values).max())
 
 
-def few_clusters(clusters: Clusters | None) -> tuple[str, ...]:
-    """The mark of an estimate that rests on few clusters; none where each unit is its own."""
-    if clusters is None or clusters.singletons or clusters.count >= FEW_CLUSTERS:
+def cluster_marks(clusters: Clusters | None, events: float | None = None) -> tuple[str, ...]:
+    """The mark of an interval over clusters (`marks`); none where each unit is its own."""
+    if clusters is None or clusters.singletons:
         return ()
-    return (f"few clusters ({clusters.count})",)
+    return marks(clusters.count, events)
 
 
 def one_cluster() -> str:

@@ -27,7 +27,7 @@ from evalharness.stats._clusters import (
     group,
     one_cluster,
 )
-from evalharness.stats.records import FEW_CLUSTERS, Estimate, Interval, check_level
+from evalharness.stats.records import SHOWN_RESAMPLED, Estimate, Interval, check_level, marks
 
 __all__ = ["cluster_bootstrap", "cluster_units", "ratio_bootstrap"]
 
@@ -204,8 +204,10 @@ def _start(
     elif value_range is not None and not value_range[0] < value < value_range[1]:
         why = f"the value is at the end of its range ({value:g}): a bootstrap cannot see beyond it"
     bare = Estimate(None if math.isnan(value) else value, None, None, n, m)
-    marks = (f"few {'units' if m == n else 'clusters'} ({m})",) if 0 < m < FEW_CLUSTERS else ()
-    return replace(bare, notes=marks if why is None else (why, *marks)), why is None
+    found: tuple[str, ...] = ()
+    if m and not math.isnan(value):
+        found = marks(m, what="units" if m == n else "clusters", least=SHOWN_RESAMPLED)
+    return replace(bare, notes=found if why is None else (why, *found)), why is None
 
 
 def _finish(bare: Estimate, value: float, found: _Replicates, level: float) -> Estimate:

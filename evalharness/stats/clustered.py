@@ -19,7 +19,7 @@ from evalharness.stats._clusters import (
     FloatArray,
     as_values,
     check_range,
-    few_clusters,
+    cluster_marks,
     group,
     one_cluster,
     variance_of_mean,
@@ -138,7 +138,7 @@ def clustered_proportion(
         n=n,
         n_clusters=m,
         effective_n=None if m is None else shown.size,
-        notes=_notes(shown, grouped),
+        notes=_notes(shown, grouped, shown.size * min(value, 1 - value)),
     )
 
 
@@ -164,8 +164,8 @@ def _named(interval: Interval, size: EffectiveSize) -> Interval:
     return replace(interval, method=interval.method + suffix[size.basis])
 
 
-def _notes(size: EffectiveSize, clusters: Clusters | None) -> tuple[str, ...]:
-    marks = few_clusters(clusters)
+def _notes(size: EffectiveSize, clusters: Clusters | None, events: float) -> tuple[str, ...]:
+    marks = cluster_marks(clusters, events)
     if size.basis != "clusters":
         return marks
     count = f"{size.size:.0f}"

@@ -15,7 +15,7 @@ from evalharness.stats._clusters import (
     all_equal,
     as_values,
     check_range,
-    few_clusters,
+    cluster_marks,
     group,
     one_cluster,
     variance_of_mean,
@@ -70,7 +70,7 @@ def mean(
         return replace(bare, notes=("n is 1: no variance to estimate from",))
     if m == 1:
         return replace(bare, notes=(one_cluster(),))
-    marks = few_clusters(grouped)
+    marks = cluster_marks(grouped)
     variance = variance_of_mean(checked, grouped)
     if variance == 0:
         exact, note = _without_variance(checked, grouped, level, value_range)

@@ -7,6 +7,7 @@ first; treating them as two samples throws most of the information away.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import scipy
@@ -18,9 +19,10 @@ from evalharness.stats._clusters import (
     all_equal,
     as_values,
     check_range,
-    few_clusters,
+    cluster_marks,
     group,
 )
+from evalharness.stats.clustered import effective_size
 from evalharness.stats.means import mean
 from evalharness.stats.proportions import clopper_pearson
 from evalharness.stats.records import Estimate, Interval, check_level
@@ -99,7 +101,8 @@ def paired_proportions(
     if all_equal(difference):
         return _all_equal(difference, grouped, level, (-1.0, 1.0))
     if grouped is not None and not grouped.singletons:
-        return mean(difference, clusters, level, value_range=(-1.0, 1.0))
+        found = mean(difference, clusters, level, value_range=(-1.0, 1.0))
+        return replace(found, notes=cluster_marks(grouped, _events(difference, clusters)))
     only_a, only_b = int((difference < 0).sum()), int((difference > 0).sum())
     return Estimate(
         value=float(difference.mean()),
@@ -147,6 +150,13 @@ def paired_means(
     return mean(difference, clusters, level, value_range=(-width, width))
 
 
+def _events(difference: FloatArray, clusters: ArrayLike | None) -> float:
+    """How many independent pairs the differing ones are worth."""
+    differs = difference != 0
+    size = effective_size(differs, clusters)
+    return 0.0 if size is None else size.size * float(differs.mean())
+
+
 def _aligned(a: ArrayLike, b: ArrayLike) -> tuple[FloatArray, FloatArray]:
     before, after = as_values(a, "a"), as_values(b, "b")
     if len(before) != len(after):
@@ -183,6 +193,6 @@ def _all_equal(
         None if clusters is None else clusters.count,
         notes=(
             f"every difference is {value:g}: exact bound on the number of {counted} ({units})",
-            *few_clusters(clusters),
+            *cluster_marks(clusters),
         ),
     )

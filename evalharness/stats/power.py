@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import bisect
 import math
+from collections.abc import Sequence
 
+import numpy as np
 import scipy
 
 from evalharness.stats.proportions import clopper_pearson
 from evalharness.stats.records import Interval, check_level
 
-__all__ = ["at_most", "demonstrates", "detectable", "paired_size", "unpaired_size"]
+__all__ = [
+    "at_most",
+    "demonstrates",
+    "design_effect",
+    "detectable",
+    "mcnemar_power",
+    "paired_size",
+    "unpaired_size",
+]
 
 
 def _factor(power: float, level: float) -> float:
@@ -34,8 +44,35 @@ def detectable(interval: Interval, power: float = 0.8) -> float:
     return _factor(power, interval.level) * error
 
 
+def mcnemar_power(n: int, margin: float, discordant: float, level: float = 0.95) -> float:
+    """The chance, 0 to 1, that McNemar's exact test finds a difference of ``margin`` in n pairs.
+
+    Enumerated over the number of pairs that differ, and over how they split. Arguments and errors
+    as `paired_size`.
+    """
+    check_level(level)
+    _check_pairs(margin, discordant)
+    binomial = scipy.stats.binom
+    # all but 1e-12 of the distribution: a few thousand counts even of a million pairs
+    first, last = (float(binomial.ppf(end, n, discordant)) for end in (1e-12, 1 - 1e-12))
+    differ = np.arange(first, last + 1)
+    tail = (1 - level) / 2
+    # the largest smaller part that is still significant; -1 where none is
+    critical = binomial.ppf(tail, differ, 0.5)
+    critical = np.where(binomial.cdf(critical, differ, 0.5) <= tail, critical, critical - 1)
+    towards = (discordant + margin) / 2 / discordant
+    found = binomial.cdf(critical, differ, towards) + binomial.sf(
+        differ - critical - 1, differ, towards
+    )
+    return float(binomial.pmf(differ, n, discordant) @ np.where(critical < 0, 0.0, found))
+
+
 def paired_size(margin: float, discordant: float, power: float = 0.8, level: float = 0.95) -> int:
     """How many pairs show a difference of ``margin`` between two models on the same items.
+
+    By McNemar's exact test; the usual formula (Connor 1987, https://doi.org/10.2307/2531961) gives
+    some 5 % fewer and a power of some 2 to 7 points less than asked, for it forgets that the exact
+    test keeps below its level.
 
     Args:
         margin: difference of two proportions, above 0.
@@ -44,10 +81,38 @@ def paired_size(margin: float, discordant: float, power: float = 0.8, level: flo
     Raises:
         ValueError: a share outside its range.
     """
+    _check_pairs(margin, discordant)
+    variance = discordant - margin**2
+    least = max(2, math.ceil(variance * (_factor(power, level) / margin) ** 2))
+    sizes = range(least, 3 * least + 100)
+    return sizes[
+        bisect.bisect_left(sizes, power, key=lambda n: mcnemar_power(n, margin, discordant, level))
+    ]
+
+
+def _check_pairs(margin: float, discordant: float) -> None:
     if not 0 < margin <= discordant <= 1:
         raise ValueError("give a margin above 0, at most the share of pairs that differ")
-    variance = discordant - margin**2
-    return max(2, math.ceil(variance * (_factor(power, level) / margin) ** 2))
+
+
+def design_effect(sizes: Sequence[int], icc: float) -> float:
+    """How many times more items a test needs whose items share clusters, at least 1.
+
+    Args:
+        sizes: items of each cluster.
+        icc: intra-cluster correlation of the outcomes, 0 to 1.
+
+    Raises:
+        ValueError: ``icc`` outside its range, or no items.
+
+    Source: Kish 1987, Weighting in deft², The Survey Statistician, 17, 26-30 (sizes that differ).
+    """
+    if not 0 <= icc <= 1:
+        raise ValueError("give an intra-cluster correlation from 0 to 1")
+    total = sum(sizes)
+    if not total:
+        raise ValueError("no items: a design effect needs at least one")
+    return 1 + (sum(size**2 for size in sizes) / total - 1) * icc
 
 
 def unpaired_size(margin: float, rate: float, power: float = 0.8, level: float = 0.95) -> int:

@@ -14,7 +14,7 @@ from evalharness.stats._clusters import (
     FloatArray,
     as_values,
     check_range,
-    few_clusters,
+    cluster_marks,
     group,
     one_cluster,
 )
@@ -115,7 +115,7 @@ def prediction_powered_mean(
         return replace(shown, notes=(*shown.notes, "no interval: it lies outside of the range"))
     method = "prediction-powered" + ("" if grouped is None else ", cluster-robust")
     interval = Interval(low, high, level, 2, method)
-    return replace(shown, interval=interval, notes=(*shown.notes, *few_clusters(of_labels)))
+    return replace(shown, interval=interval, notes=(*shown.notes, *cluster_marks(of_labels)))
 
 
 def _in_range(

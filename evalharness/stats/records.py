@@ -9,13 +9,56 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["FEW_CLUSTERS", "Estimate", "Interval", "Side", "check_level"]
+__all__ = [
+    "FEW_CLUSTERS",
+    "SHOWN_CLUSTERS",
+    "SHOWN_EVENTS",
+    "SHOWN_RESAMPLED",
+    "Estimate",
+    "Interval",
+    "Side",
+    "check_level",
+    "is_mark",
+    "marks",
+]
 
 #: The end of a one-sided interval that is a bound; the other end is the range's own.
 Side = Literal["lower", "upper"]
 
 #: Below this number of clusters an estimate carries the note "few clusters (k)".
 FEW_CLUSTERS = 15
+#: The region in which a simulation shows that an interval over clusters holds its level: so many
+#: clusters, and for shares so many effective events (the effective size times the rarer share).
+SHOWN_CLUSTERS = 30
+SHOWN_RESAMPLED = 40  # of a bootstrap
+SHOWN_EVENTS = 10
+
+_FEW, _NOT_SHOWN = "few ", "coverage not shown"
+
+
+def marks(
+    m: int, events: float | None = None, what: str = "clusters", least: int = SHOWN_CLUSTERS
+) -> tuple[str, ...]:
+    """The one mark of an interval outside the region where it was shown to hold its level.
+
+    Args:
+        m: clusters (or units, of a bootstrap without clusters).
+        events: effective events; None where that is no question.
+        what: what ``m`` counts.
+        least: so many of them are in the region.
+    """
+    if m < FEW_CLUSTERS:
+        return (f"{_FEW}{what} ({m})",)
+    if m < least:
+        return (f"{_NOT_SHOWN} for {m} {what}, fewer than {least}",)
+    if events is not None and events < SHOWN_EVENTS:
+        return (f"{_NOT_SHOWN} for {events:.1f} effective events, fewer than {SHOWN_EVENTS}",)
+    return ()
+
+
+def is_mark(note: str) -> bool:
+    """Whether a note says that an interval may hold the truth less often than its level."""
+    return note.startswith((f"{_FEW}clusters (", f"{_FEW}units (", _NOT_SHOWN))
 
 
 def check_level(level: float) -> None:

@@ -34,6 +34,18 @@ class PlannedTask:
     not_run: str | None = None
     #: Languages that the scorer and its classifier read, or None for any.
     readable: tuple[str, ...] | None = None
+    #: Of the items that there are, the share that was drawn, 0 to 1; 0 where it is not known.
+    drawn: float = 0.0
+
+    @property
+    def repeats(self) -> int:
+        """How many answers each sample is asked for."""
+        return self.epochs * self.generations
+
+    @property
+    def greedy(self) -> bool:
+        """Whether the same question always has the same answer: nothing is drawn at random."""
+        return self.method == "loglikelihood" or self.decoding.temperature == 0
 
     @property
     def protocol_id(self) -> str:
@@ -59,6 +71,7 @@ class PlannedTask:
             "epochs": self.epochs,
             "n_available": self.n_available,
             "n_planned": self.n_planned,
+            "drawn": self.drawn,
             "data": dict(self.data),
             "protocol": dict(self.protocol),
             "protocol_id": self.protocol_id,

@@ -174,6 +174,13 @@ def test_a_limit_makes_the_variants_of_no_item_that_it_does_not_draw(tmp_path, m
     plan = planned(suite, task="perturbation(small)", limit=30)
     assert 1 <= len({sample.group for sample in plan.samples[NAME]}) <= len(seen) < 20
     assert plan.tasks[0].n_available == 200
+    assert plan.tasks[0].drawn == len({s.group for s in plan.samples[NAME]}) / 200
+
+
+@pytest.mark.parametrize(("limit", "drawn"), [(None, 1.0), (10, 0.25), (99, 1.0)])
+def test_the_share_that_was_drawn_is_known(tmp_path, limit, drawn):
+    plan = planned(write_suite(tmp_path, [item(n) for n in range(40)]), limit=limit)
+    assert plan.tasks[0].drawn == drawn
 
 
 def test_an_id_that_stands_twice_in_the_base_is_refused_under_a_limit_too(tmp_path):

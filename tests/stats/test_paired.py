@@ -152,3 +152,13 @@ def test_properties(pairs: list[tuple[bool, bool]], level: float) -> None:
     assert -1 <= found.interval.low <= found.value <= found.interval.high <= 1
     assert found.interval.low == pytest.approx(-swapped.interval.high)
     assert found.interval.low < found.interval.high
+
+
+@pytest.mark.parametrize(("share", "marked"), [(0.3, False), (0.015, True)])
+def test_few_effective_pairs_that_differ_are_marked(share: float, marked: bool) -> None:
+    rng = np.random.default_rng(5)
+    clusters = np.repeat(np.arange(40), 10)
+    differs = rng.random(400) < share * (clusters % 2 + 0.5)
+    found = paired_proportions(np.zeros(400), differs, clusters)
+    assert found.interval is not None
+    assert [note.startswith("coverage not shown for") for note in found.notes] == [True] * marked

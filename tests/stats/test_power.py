@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.stats import binom, multinomial, norm
 
 from evalharness import stats
 
@@ -43,6 +44,55 @@ def test_sizes_without_pairs_are_the_published_ones(n, points):
 def test_sizes_of_pairs_are_the_published_ones(n, points):
     """The one for 100 pairs, 6.3 points, is more than the 5 % of pairs that differ could make."""
     assert stats.paired_size(points / 100, 0.05) == pytest.approx(n, rel=0.06)
+
+
+@pytest.mark.parametrize(("margin", "discordant"), [(0.03, 0.1), (0.1, 0.2), (0.05, 0.05)])
+def test_the_size_of_pairs_is_the_least_that_the_exact_test_needs(margin, discordant):
+    n = stats.paired_size(margin, discordant)
+    assert stats.mcnemar_power(n - 1, margin, discordant) < 0.8
+    assert 0.8 <= stats.mcnemar_power(n, margin, discordant) < 0.81
+
+
+@pytest.mark.parametrize(("margin", "discordant"), [(0.03, 0.1), (0.1, 0.1), (0.05, 0.3)])
+def test_the_usual_formula_falls_short_of_the_exact_test(margin, discordant):
+    factor = norm.ppf(0.975) + norm.ppf(0.8)
+    n = int(np.ceil((discordant - margin**2) * (factor / margin) ** 2))
+    assert 0.72 < stats.mcnemar_power(n, margin, discordant) < 0.79
+    assert n < stats.paired_size(margin, discordant) < 1.15 * n
+
+
+@pytest.mark.parametrize(("n", "margin", "discordant"), [(12, 0.3, 0.5), (30, 0.2, 0.2)])
+def test_the_power_of_pairs_is_that_of_every_table(n, margin, discordant):
+    only_b, only_a = (discordant + margin) / 2, (discordant - margin) / 2
+    power = sum(
+        multinomial.pmf([a, b, n - a - b], n, [only_a, only_b, 1 - discordant])
+        for a in range(n + 1)
+        for b in range(n + 1 - a)
+        if stats.mcnemar(a, b) <= 0.05
+    )
+    assert stats.mcnemar_power(n, margin, discordant) == pytest.approx(power, abs=1e-9)
+
+
+def test_the_size_without_pairs_has_its_power_in_every_table():
+    """Of the test of two proportions, over all pairs of counts."""
+    n, margin = stats.unpaired_size(0.1, 0.8), 0.1
+    x = np.arange(n + 1)
+    a, b = binom.pmf(x, n, 0.75), binom.pmf(x, n, 0.85)
+    pooled = (x[:, None] + x) / (2 * n)
+    error = np.sqrt(np.maximum(2 * pooled * (1 - pooled) / n, 1e-12))
+    found = np.abs(x[:, None] - x) / n / error > norm.ppf(0.975)
+    assert margin == pytest.approx(0.85 - 0.75)
+    assert float(a @ found @ b) == pytest.approx(0.8, abs=0.02)
+
+
+def test_a_design_effect_counts_each_item_by_the_size_of_its_cluster():
+    assert stats.design_effect([10] * 5, 0.3) == pytest.approx(3.7)
+    assert stats.design_effect([1] * 5, 0.3) == 1
+    assert stats.design_effect([1, 3], 1) == pytest.approx(10 / 4)
+    with pytest.raises(ValueError, match="no items"):
+        stats.design_effect([], 0.1)
+    with pytest.raises(ValueError, match="from 0 to 1"):
+        stats.design_effect([3], 1.2)
 
 
 def test_a_detectable_difference_is_found_with_its_power():

@@ -9,6 +9,8 @@ from evalharness.records import OutcomeKind
 from evalharness.scorecard.metrics.base import (
     DECLINED,
     Computed,
+    Flags,
+    Numbers,
     Policy,
     Units,
     per_sample,
@@ -48,10 +50,13 @@ class AbstentionRate:
     def reads(self) -> tuple[str, ...]:
         return () if self.score is None else (self.score,)
 
-    def units(self, rows: TaskRows) -> Units:
+    def values(self, rows: TaskRows) -> tuple[Numbers, Flags, Flags]:
+        """Value, missing and excluded for each row."""
         answered: Policy = {OutcomeKind.ANSWERED: "score" if self.score else 0.0}
-        values, missing, excluded = row_values(rows, self.score or "", {**DECLINED, **answered})
-        return per_sample(rows, values, missing, excluded, self.range)
+        return row_values(rows, self.score or "", {**DECLINED, **answered})
+
+    def units(self, rows: TaskRows) -> Units:
+        return per_sample(rows, *self.values(rows), self.range)
 
     def compute(self, rows: TaskRows, level: float) -> Computed:
         return share_of(self.units(rows), level)

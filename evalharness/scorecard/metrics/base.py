@@ -102,8 +102,10 @@ class Metric(Protocol):
 
     Beside these a metric may have ``detail`` (what its title must add to tell two uses apart),
     ``needs`` (tag -> value, without which there is nothing to measure), ``tags`` (those by which
-    it groups samples), ``slices``, and, so that two runs can be compared in it, ``units`` (it is a
-    mean of one value a unit) or ``figure`` (it can be drawn again, `metrics.figure`).
+    it groups samples), ``slices``, ``narrows = False`` where an interval for the population cannot
+    simply be narrowed to one for a fixed set (a largest difference, a distance), and, so that two
+    runs can be compared in it, ``units`` (it is a mean of one value a unit) or ``figure`` (it can
+    be drawn again, `metrics.figure`).
     """
 
     name: ClassVar[str]

@@ -24,9 +24,6 @@ from evalharness.scorecard.rows import TaskRows
 
 __all__ = ["Correlation", "GapCorrelation"]
 
-#: Of the bootstrap over clusters, where a task has clusters.
-_SEED = 20_240_101
-
 
 @dataclass(frozen=True)
 class Correlation:
@@ -45,7 +42,7 @@ class Correlation:
     y: str
 
     name: ClassVar[str] = "correlation"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     title: ClassVar[str] = "Correlation with people's ratings"
     direction: ClassVar[Direction] = "higher"
     unit: ClassVar[str] = "correlation"
@@ -58,9 +55,7 @@ class Correlation:
 
     def compute(self, rows: TaskRows, level: float) -> Computed:
         x, y = self._columns(rows)
-        estimate = stats.pearson(
-            x.measured_values, y.measured_values, x.clusters, level, seed=_SEED
-        )
+        estimate = stats.pearson(x.measured_values, y.measured_values, x.clusters, level)
         return Computed(
             value=estimate.value,
             n_planned=len(x.measured),
@@ -149,7 +144,7 @@ class GapCorrelation:
     def compute(self, rows: TaskRows, level: float) -> Computed:
         names, gap, number = self._clusters(rows)
         measured = ~np.isnan(gap) & ~np.isnan(number)
-        estimate = stats.pearson(gap[measured], number[measured], None, level, seed=_SEED)
+        estimate = stats.pearson(gap[measured], number[measured], None, level)
         return Computed(
             value=estimate.value,
             n_planned=len(names),

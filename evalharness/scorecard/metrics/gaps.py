@@ -152,6 +152,7 @@ class LargestGap:
     unit: ClassVar[str] = "percentage points"
     range: ClassVar[tuple[float, float]] = (0.0, 1.0)
     policy: ClassVar[Policy] = AMONG_ANSWERED
+    narrows: ClassVar[bool] = False
     #: Of the score itself.
     score_range: ClassVar[tuple[float, float]] = (0.0, 1.0)
 

@@ -10,6 +10,8 @@ import numpy as np
 from evalharness.scorecard.metrics.base import (
     AMONG_ANSWERED,
     Computed,
+    Flags,
+    Numbers,
     Units,
     per_sample,
     row_values,
@@ -48,14 +50,18 @@ class MeaningfulAccuracy:
     def reads(self) -> tuple[str, ...]:
         return ("correct", self.score)
 
-    def units(self, rows: TaskRows) -> Units:
+    def values(self, rows: TaskRows) -> tuple[Numbers, Flags, Flags]:
+        """Value, missing and excluded for each row."""
         values, missing, excluded = row_values(rows, "correct", AMONG_ANSWERED)
         unknown = rows.scores.get(self.score)
         if unknown is not None:
             abstained = ~missing & ~excluded & (np.nan_to_num(unknown) == 1)
             excluded = excluded | abstained
             values = np.where(abstained, np.nan, values)
-        return per_sample(rows, values, missing, excluded, self.range)
+        return values, missing, excluded
+
+    def units(self, rows: TaskRows) -> Units:
+        return per_sample(rows, *self.values(rows), self.range)
 
     def compute(self, rows: TaskRows, level: float) -> Computed:
         return share_of(self.units(rows), level)

@@ -25,13 +25,13 @@ from evalharness.scorecard.metrics.figure import Figure, over, share
 from evalharness.scorecard.model import Direction
 from evalharness.scorecard.rows import TaskRows
 
-__all__ = ["Representation", "StereotypicalAssociation"]
+__all__ = ["Representation", "StereotypicalAssociation", "distance"]
 
 #: Of the bootstrap over clusters.
 _SEED = 20_240_102
 
 
-def _distance(counts: Numbers) -> float | None:
+def distance(counts: Numbers) -> float | None:
     """Total variation distance of counts, shape (groups,), from uniform; None without counts."""
     total = float(counts.sum())
     if not total:
@@ -39,8 +39,15 @@ def _distance(counts: Numbers) -> float | None:
     return float(np.abs(counts / total - 1 / len(counts)).sum() / 2)
 
 
+def _near_zero(found: stats.Estimate) -> tuple[str, ...]:
+    """The mark of a distance that may be 0: no resample is nearer to uniform than by chance."""
+    if found.value is None or found.interval is None or found.interval.low > found.value / 2:
+        return ()
+    return ("coverage not shown for a distance so near to 0: some of it is chance",)
+
+
 def _distances(counts: Numbers) -> Numbers:
-    """`_distance` of each row of counts, shape (r, groups); NaN without counts."""
+    """`distance` of each row of counts, shape (r, groups); NaN without counts."""
     total = np.broadcast_to(counts.sum(axis=1, keepdims=True), counts.shape)
     found: Numbers = np.abs(share(counts, total) - 1 / counts.shape[1]).sum(axis=1) / 2
     return found
@@ -61,6 +68,7 @@ class _Uneven:
     version: ClassVar[int] = 1
     direction: ClassVar[Direction] = "lower"
     unit: ClassVar[str] = "score"
+    narrows: ClassVar[bool] = False
     range: ClassVar[tuple[float, float]] = (0.0, 1.0)
     counted: ClassVar[str] = "samples"
 
@@ -101,7 +109,7 @@ class _Uneven:
             n_excluded=int(units.excluded.sum()),
             n_clusters=found.n_clusters,
             coverage=units.coverage,
-            notes=(*notes, *found.notes),
+            notes=(*notes, *found.notes, *_near_zero(found)),
         )
 
     def _figure(
@@ -138,7 +146,7 @@ class Representation(_Uneven):
         total = counts.sum(axis=0)
         told = ", ".join(f"{g} {n:.0f}" for g, n in zip(self.groups, total, strict=True))
         notes = (f"mentions: {told}, in {int((counts.sum(axis=1) > 0).sum())} texts",)
-        return self._compute(rows, level, lambda places: _distance(counts[places].sum(0)), notes)
+        return self._compute(rows, level, lambda places: distance(counts[places].sum(0)), notes)
 
     def figure(self, rows: TaskRows) -> Figure:
         """Mentions by group."""
@@ -171,7 +179,7 @@ class StereotypicalAssociation(_Uneven):
                 return None
             # (words, rows) times (rows, groups)
             by_word = holds[places].T.astype(float) @ counts[places]
-            found = [d for d in map(_distance, by_word) if d is not None]
+            found = [d for d in map(distance, by_word) if d is not None]
             return float(np.mean(found)) if found else None
 
         known = (

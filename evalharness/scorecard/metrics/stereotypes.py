@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -13,6 +14,7 @@ from evalharness.scorecard.labels import Labels
 from evalharness.scorecard.metrics.base import (
     AMONG_ANSWERED,
     Computed,
+    Numbers,
     Units,
     per_sample,
     row_values,
@@ -22,11 +24,9 @@ from evalharness.scorecard.metrics.samples import mean_of
 from evalharness.scorecard.model import Direction
 from evalharness.scorecard.rows import TaskRows
 
-__all__ = ["ICAT", "LanguageModelScore", "StereotypeScore"]
+__all__ = ["ICAT", "LanguageModelScore", "StereotypeScore", "icat_estimate"]
 
 _RANGE = (0.0, 1.0)
-#: Of the bootstrap over terms.
-_SEED = 20_240_101
 
 
 def _by_term(rows: TaskRows, score: str) -> Units:
@@ -119,11 +119,13 @@ class ICAT:
 
     1 for a model that always prefers meaningful sentences and never one side; 0 for one that always
     does one of the opposites. Source: Nadeem et al. 2021 (2004.09456), section 4.3. The interval is
-    a seeded bootstrap over terms; at SS = .5 the score has a kink, and near it intervals are rough.
+    put together from those of LMS and SS (MOVER; Zou & Donner 2008,
+    https://doi.org/10.1002/sim.3095, and Donner & Zou 2012 for other functions,
+    https://doi.org/10.1177/0962280210383082).
     """
 
     name: ClassVar[str] = "icat"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     reads: ClassVar[tuple[str, ...]] = ("stereotype", "meaningful")
     title: ClassVar[str] = "ICAT"
     direction: ClassVar[Direction] = "higher"
@@ -135,13 +137,7 @@ class ICAT:
         preference, sense = _by_term(rows, "stereotype"), _by_term(rows, "meaningful")
         measured = preference.measured & sense.measured
         ss, lms = preference.value[measured], sense.value[measured]
-        estimate = stats.cluster_bootstrap(
-            lambda chosen: _icat(float(lms[chosen].mean()), float(ss[chosen].mean())),
-            list(np.arange(len(ss))[:, None]),
-            seed=_SEED,
-            level=level,
-            value_range=_RANGE,
-        )
+        estimate = icat_estimate(lms, ss, level)
         return Computed(
             value=estimate.value,
             n_planned=len(measured),
@@ -150,7 +146,7 @@ class ICAT:
             claim=estimate.claim,
             bounds=_bounds(preference, sense),
             n_excluded=int(preference.excluded.sum()),
-            n_clusters=estimate.n_clusters,
+            n_clusters=len(ss),
             coverage=min(preference.coverage, sense.coverage),
             notes=estimate.notes,
         )
@@ -174,6 +170,46 @@ class ICAT:
             columns=np.where(measured[:, None], columns, 0.0),
             value=value,
         )
+
+
+def icat_estimate(lms: Numbers, ss: Numbers, level: float) -> stats.Estimate:
+    """The score with its interval, from both scores of each term, shape (terms,) each.
+
+    The fold of SS turns its interval into one of the fold, whose upper end is 1 where SS may be .5;
+    with that of LMS it makes the interval of the product. A bootstrap of the score itself stays
+    below the truth near SS = .5, where every resample is folded downwards.
+    """
+    sense, preference = (stats.mean(v, None, level, value_range=_RANGE) for v in (lms, ss))
+    if sense.value is None or preference.value is None:
+        return sense
+    value = _icat(sense.value, preference.value)
+    bare = replace(sense, value=value, interval=None, claim=None, notes=())
+    if sense.interval is None or preference.interval is None:
+        return replace(bare, notes=tuple(dict.fromkeys((*sense.notes, *preference.notes))))
+    ends = (preference.interval.low, preference.interval.high)
+    kink = ends[0] <= 0.5 <= ends[1]
+    fold, folded = _icat(1, preference.value), sorted(_icat(1, end) for end in ends)
+    same = _correlation(lms, ss) * (1 if preference.value < 0.5 else -1)
+    if kink:
+        folded[1], same = 1.0, abs(same)
+
+    def reach(of_sense: float, of_fold: float) -> float:
+        a, b = fold * of_sense, (sense.value or 0.0) * of_fold
+        both = max(0.0, a * a + b * b + 2 * same * a * b)
+        return math.sqrt(both + (of_sense * of_fold) ** 2)  # the last counts where both are 0
+
+    low = value - reach(sense.value - sense.interval.low, fold - folded[0])
+    high = value + reach(sense.interval.high - sense.value, folded[1] - fold)
+    if kink:
+        high = max(high, sense.interval.high)
+    interval = stats.Interval(
+        max(0.0, low), min(1.0, high), level, 2, "mover of both scores, t over terms"
+    )
+    return replace(bare, interval=interval)
+
+
+def _correlation(x: Numbers, y: Numbers) -> float:
+    return float(np.corrcoef(x, y)[0, 1]) if x.std() and y.std() else 0.0
 
 
 def _icat(lms: float, ss: float) -> float:
