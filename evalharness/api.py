@@ -103,6 +103,9 @@ def run(
 ) -> Run:
     """Plan, execute, score, aggregate and report. The same call resumes an interrupted run.
 
+    It returns when all is done, also where an event loop is running (in a notebook, say): nothing
+    is to be awaited.
+
     Args:
         config: a YAML file, or its fields; in a dict a model may be a callable
             (``{"target": my_chatbot, "suites": ["factuality"]}``) or an `Adapter`.
@@ -117,7 +120,6 @@ def run(
 
     Raises:
         EvalHarnessError: configuration, data or models are not as they should be.
-        RuntimeError: called inside a running event loop other than a notebook's.
     """
     loaded, models = _with_objects(config, overrides)
     prepared = pipeline.prepare(loaded, models)
@@ -140,22 +142,25 @@ def run(
     return Run(directory.path)
 
 
-def compare(*runs: str | Path | Run, common: bool = False) -> Comparison:
+def compare(*runs: str | Path | Run, common: bool = False, rank: Sequence[str] = ()) -> Comparison:
     """Compare runs with the first of them, sample by sample.
 
     Args:
         runs: run folders, or runs.
         common: where two tasks differ in their items alone, compare the items that both have.
+        rank: figures to rank all runs by: ``task/metric``, or ``headlines`` for those of the first
+            run.
 
     Returns:
         Differences with intervals, corrected for how many there are, and what was not compared.
 
     Raises:
-        ConfigError: fewer than two runs, or one of them twice.
+        ConfigError: fewer than two runs, or one of them twice, or no such figure to rank by.
         RunError: a run was not finished.
     """
     paths = [run.path if isinstance(run, Run) else Path(run) for run in runs]
-    return compare_runs([RunDirectory.existing(path) for path in paths], common=common)
+    directories = [RunDirectory.existing(path) for path in paths]
+    return compare_runs(directories, common=common, rank=rank)
 
 
 def load_run(path: str | Path) -> Run:

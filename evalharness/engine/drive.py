@@ -7,6 +7,7 @@ switch that stops them all.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import asdict, dataclass, field, replace
@@ -76,12 +77,14 @@ class Driven:
         used: role -> what was used, earlier sessions included.
         cost: of all that, in the price table's currency; None without prices.
         gates: role -> tries that its endpoint throttled, and the fewest calls at once after that.
+        retried: role -> why calls were tried again -> how often, in this session.
     """
 
     stopped: str | None
     used: Mapping[Role, Used]
     cost: float | None
     gates: Mapping[Role, tuple[int, int]]
+    retried: Mapping[Role, Counter[str]]
 
     def to_json(self) -> dict[str, Any]:
         """For summary.json."""
@@ -91,6 +94,9 @@ class Driven:
             "endpoints": {
                 role: {"throttled": throttled, "fewest_at_once": fewest}
                 for role, (throttled, fewest) in self.gates.items()
+            },
+            "retry_reasons": {
+                role: dict(reasons.most_common()) for role, reasons in self.retried.items()
             },
         }
 
@@ -143,15 +149,18 @@ async def drive(
             if (close := getattr(adapter, "aclose", None)) is not None:
                 await close()
         if watch.on_end is not None:
-            watch.on_end(_driven(halt, budget, gates))
+            watch.on_end(_driven(halt, budget, gates, lanes))
 
 
-def _driven(halt: Halt, budget: Budget, gates: Mapping[Role, Gate]) -> Driven:
+def _driven(
+    halt: Halt, budget: Budget, gates: Mapping[Role, Gate], lanes: Mapping[Role, Lane]
+) -> Driven:
     return Driven(
         stopped=halt.reason if halt.turned_away else None,
         used=budget.used,
         cost=budget.cost(),
         gates={role: (gate.throttled, gate.fewest) for role, gate in gates.items()},
+        retried={role: lane.retried for role, lane in lanes.items() if lane.retried},
     )
 
 

@@ -11,6 +11,7 @@ import json
 import math
 import random
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
@@ -40,6 +41,9 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "embedding": (tuple, list),
     "blocked_by": (str,),
 }
+#: So many different reasons for another try are told apart; what comes after them is one more.
+_MOST_REASONS = 20
+_OTHER_REASONS = "other reasons"
 #: The samples' table holds 32 bits.
 _MOST_TOKENS = 2**31
 
@@ -75,6 +79,7 @@ class Lane:
     Args:
         gate: how many calls at once; shared by the roles of one endpoint.
         on_response: told of every answer once it is on disk.
+        retried: why calls were tried again -> how often, in this session.
     """
 
     role: Role
@@ -84,6 +89,7 @@ class Lane:
     budget: Budget
     retries: Retries
     on_response: Callable[[Entry], None] | None = None
+    retried: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         capabilities = self.adapter.capabilities
@@ -118,6 +124,7 @@ class Lane:
                         return entry
                 finally:
                     self.gate.leave()
+                self._again(failed)
                 await self.halt.sleep(wait)
         except Halted as stop:
             return self._turned_away(request, digest, stop)
@@ -151,6 +158,7 @@ class Lane:
                     wait = self.retries.wait(attempt, time.monotonic() - started, failed)
                     if wait is None:
                         break
+                    self._again(failed)
                     await self.halt.sleep(wait)
                 except Halted as stop:
                     for index in waiting:
@@ -161,6 +169,12 @@ class Lane:
             return entries
         finally:
             self.gate.leave()
+
+    def _again(self, failures: Sequence[Failure]) -> None:
+        """Count why another try is made: one that heals would leave no trace of the fault."""
+        for failure in failures:
+            told = failure.reason in self.retried or len(self.retried) < _MOST_REASONS
+            self.retried[failure.reason if told else _OTHER_REASONS] += 1
 
     def _turned_away(self, request: Request, digest: bytes, stop: Halted) -> Entry:
         self.halt.turned_away += 1

@@ -195,7 +195,8 @@ def _cell(
         counted=metric.counted,
         n_clusters=computed.n_clusters,
         variance=_variance(components),
-        outcomes=rows.outcomes(),
+        # of the samples that the metric is about: of BBQ's score those of its condition alone
+        outcomes=rows.where(use.needs).outcomes(),
         direction=metric.direction,
         unit=metric.unit,
         range=metric.range,

@@ -56,11 +56,13 @@ class _Asked:
 
     def to_json(self, took: float) -> dict[str, Any]:
         asked = len(self.latencies)
+        tries = sum(tries * count for tries, count in self.attempts.items())
         return {
             "asked": asked,
             "responses_per_second": _per_second(asked, took),
             "retried": sum(count for tries, count in self.attempts.items() if tries > 1),
             "errored": self.errored,
+            "availability": round((asked - self.errored) / tries, 6) if tries else None,
             "attempts": {str(tries): self.attempts[tries] for tries in sorted(self.attempts)},
             "latency_s": _percentiles(self.latencies),
             "tokens": dict(self.tokens),

@@ -11,7 +11,7 @@ from evalharness.records import Failure, Response, Slot
 from evalharness.store.directory import RunDirectory
 from evalharness.store.journal import Entry
 from evalharness.store.summary import Session, merged_deviations
-from tests.support import FakeModel, item, write_suite
+from tests.support import TASK, FakeModel, item, write_suite
 
 CUT = "target: 3 prompts were cut"
 
@@ -119,6 +119,8 @@ def test_a_session_sums_up_latencies_tries_and_tokens_by_role(tmp_path):
     found = directory.read_json(directory.summary)
     assert (found["asked"], found["replayed"]) == (104, 1)
     assert (found["retried"], found["errored"]) == (2, 1)
+    # 102 + 3 + 4 tries brought 103 responses
+    assert found["availability"] == round(103 / 109, 6)
     assert found["attempts"] == {"1": 102, "3": 1, "4": 1}
     assert found["tokens"] == {"input": 1030, "output": 206}
     assert found["tokens_per_second"]["input"] > found["tokens_per_second"]["output"] > 0
@@ -137,4 +139,31 @@ def test_a_session_without_a_call_has_no_percentiles(tmp_path):
     Session().close(directory, [])
     found = directory.read_json(directory.summary)
     assert (found["asked"], found["latency_s"], found["attempts"]) == (0, None, {})
+    assert found["availability"] is None
     assert found["roles"] == {}
+
+
+@pytest.mark.parametrize("batch_size", [1, 40])
+def test_why_calls_were_tried_again_is_counted_and_bounded(tmp_path, batch_size):
+    failed = set()
+
+    def answer(request):
+        number = int(request.slot.sample[1:])
+        if number % 2 or number in failed:
+            return f"right {number}"
+        failed.add(number)
+        return Failure(f"fault {number}", retryable=True)
+
+    model = FakeModel(answer, batch_size=batch_size, concurrency=40)
+    suite = write_suite(
+        tmp_path, [item(n) for n in range(60)], task=TASK.replace("method: choose", "method: text")
+    )
+    run = evalharness.run(
+        {"target": model, "suites": [str(suite)], "retries": 1}, out=tmp_path / "results"
+    )
+    summary = json.loads((run.path / "summary.json").read_text())
+    reasons = summary["retry_reasons"]["target"]
+    # thirty faults of their own: twenty are told, the rest is counted
+    assert sorted(reasons.values()) == [1] * 20 + [10]
+    assert next(iter(reasons)) == "other reasons"
+    assert summary["availability"] == round(60 / 90, 6)

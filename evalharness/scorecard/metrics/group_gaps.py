@@ -56,6 +56,13 @@ class GroupGap(LargestGap):
 
     score: ClassVar[str]
 
+    def __post_init__(self) -> None:
+        if self.by in self._within:
+            raise ValueError(
+                f"groups are told apart by '{self.by}' and compared where '{self.by}' agrees, so "
+                "there is nothing to compare; name another tag"
+            )
+
     @property
     def reads(self) -> tuple[str, ...]:
         return (self.score,)
@@ -225,7 +232,7 @@ class EqualisedOddsDifference(DemographicParityDifference):
     Source: Hardt et al. 2016, Equality of Opportunity in Supervised Learning (1610.02413).
 
     Args:
-        merit: the tag that says who deserves the favourable decision; no other than ``by``.
+        merit: the tag that says who deserves the favourable decision; another than ``by``.
     """
 
     merit: str = "merit"
