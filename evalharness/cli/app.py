@@ -16,6 +16,8 @@ from evalharness.cli import (
     compare,
     corpus,
     coverage,
+    export,
+    findings,
     gate,
     labels,
     lint,
@@ -119,6 +121,8 @@ reference.app.command("add")(_command(reference.add))
 reference.app.command("list")(_command(reference.list_))
 app.command("gate")(_command(gate.gate))
 app.command("sign")(_command(sign.sign))
+app.command("findings")(_command(findings.findings))
+app.command("export")(_command(export.export))
 app.command("coverage")(_command(coverage.coverage))
 app.command("verify")(_command(verify.verify))
 app.command("lint")(_command(lint.lint))

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-import html
-from xml.etree import ElementTree as ET
+from typing import Literal
 
-from evalharness.reports.text import plain
+from evalharness.reports.junit import Case, as_xml
+from evalharness.reports.text import markdown
+from evalharness.scorecard.decisions import Decision
 from evalharness.scorecard.gate import Gate
 
 __all__ = ["as_junit", "as_markdown", "as_text"]
 
 _MARKS = {"holds": "holds", "fails": "FAILS", "insufficient": "INSUFFICIENT"}
+
+_RESULTS: dict[str, Literal["passed", "failure", "error"]] = {
+    "holds": "passed",
+    "fails": "failure",
+    "insufficient": "error",
+}
 
 
 def as_text(gate: Gate) -> list[str]:
@@ -33,37 +40,26 @@ def _verdict(gate: Gate) -> str:
 
 def as_junit(gate: Gate) -> str:
     """JUnit XML: a test case a criterion; what could not be decided is an error, no skip."""
-    counts = [decision.verdict for decision in gate.decisions]
-    suite = ET.Element(
-        "testsuite",
-        name=f"evalharness policy {gate.policy.label}",
-        tests=str(len(counts)),
-        failures=str(counts.count("fails")),
-        errors=str(counts.count("insufficient")),
+    return as_xml(
+        f"evalharness policy {gate.policy.label}",
+        {
+            "run": gate.run,
+            "policy_sha256": gate.policy.sha256,
+            "pre_registered": str(gate.registered).lower(),
+        },
+        [_case(decision) for decision in gate.decisions],
     )
-    properties = ET.SubElement(suite, "properties")
-    for name, value in (
-        ("run", gate.run),
-        ("policy_sha256", gate.policy.sha256),
-        ("pre_registered", str(gate.registered).lower()),
-    ):
-        ET.SubElement(properties, "property", name=name, value=plain(value))
-    for decision in gate.decisions:
-        case = ET.SubElement(
-            suite,
-            "testcase",
-            classname=plain(decision.key.replace("/", ".")),
-            name=plain(f"{decision.demand} ({decision.rule})"),
-        )
-        text = plain("\n".join(decision.lines))
-        if decision.verdict == "holds":
-            ET.SubElement(case, "system-out").text = text
-        else:
-            kind = "failure" if decision.verdict == "fails" else "error"
-            found = ET.SubElement(case, kind, message=plain(decision.reason), type=decision.verdict)
-            found.text = text
-    ET.indent(suite)
-    return ET.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def _case(decision: Decision) -> Case:
+    return Case(
+        decision.key,
+        f"{decision.demand} ({decision.rule})",
+        "\n".join(decision.lines),
+        _RESULTS[decision.verdict],
+        kind=decision.verdict,
+        message=decision.reason,
+    )
 
 
 def as_markdown(gate: Gate) -> str:
@@ -79,22 +75,16 @@ def as_markdown(gate: Gate) -> str:
         bounds = None if cell is None else cell.demonstrated
         shown = "" if bounds is None else f"{bounds.low:.4g} to {bounds.high:.4g}"
         texts = (decision.key, decision.demand, decision.rule, value + counted, shown)
-        rows.append("| " + " | ".join(map(_cell, texts)) + f" | **{_MARKS[decision.verdict]}** |")
+        rows.append(
+            "| " + " | ".join(map(markdown, texts)) + f" | **{_MARKS[decision.verdict]}** |"
+        )
     reasons = [
-        f"- {_cell(decision.key)}: {_cell(decision.reason)}"
+        f"- {markdown(decision.key)}: {markdown(decision.reason)}"
         for decision in gate.decisions
         if decision.reason
     ]
-    head = f"### evalharness: policy {_cell(gate.policy.label)} {_verdict(gate)}"
-    parts = [head, f"Run `{_cell(gate.run)}`", "\n".join(rows)]
+    head = f"### evalharness: policy {markdown(gate.policy.label)} {_verdict(gate)}"
+    parts = [head, f"Run `{markdown(gate.run)}`", "\n".join(rows)]
     parts += ["\n".join(reasons)] if reasons else []
-    parts.append("\n".join(f"- {_cell(remark)}" for remark in gate.remarks))
+    parts.append("\n".join(f"- {markdown(remark)}" for remark in gate.remarks))
     return "\n\n".join(parts) + "\n"
-
-
-def _cell(text: str) -> str:
-    """Text that cannot leave its place in a table of Markdown."""
-    safe = html.escape(plain(text), quote=False).replace("\n", " ")
-    for character in "\\|`*_[]":
-        safe = safe.replace(character, f"\\{character}")
-    return safe

@@ -8,11 +8,12 @@ file. Such characters are replaced by a label. The ranges are written out, not a
 
 from __future__ import annotations
 
+import html
 import re
 
 from markupsafe import Markup, escape
 
-__all__ = ["LIMIT", "cut", "plain", "visible"]
+__all__ = ["LIMIT", "cut", "markdown", "plain", "visible"]
 
 #: Characters of a prompt or response that a report shows.
 LIMIT = 2000
@@ -52,6 +53,14 @@ def plain(text: str, limit: int = 2 * LIMIT) -> str:
     kept, remark = cut(text, limit)
     shown = _PATTERN.sub(lambda match: f"\u27e8{_label(match)}\u27e9", kept.replace("\r\n", "\n"))
     return shown if remark is None else f"{shown} {remark}"
+
+
+def markdown(text: str) -> str:
+    """``text`` on one line of Markdown, out of whose place it cannot break: no markup, no cell."""
+    safe = html.escape(plain(text), quote=False).replace("\n", " ")
+    for character in "\\|`*_[]~":
+        safe = safe.replace(character, f"\\{character}")
+    return safe
 
 
 def visible(text: str, limit: int = LIMIT) -> Markup:

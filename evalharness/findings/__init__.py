@@ -1,0 +1,1 @@
+"""Findings: what failed in a run, reproducibly, as others can take it up."""
