@@ -17,7 +17,7 @@ from pydantic import BaseModel, ValidationError
 
 from evalharness.errors import EvalHarnessError
 
-__all__ = ["YamlFile", "did_you_mean", "option_fault", "read", "validate"]
+__all__ = ["YamlFile", "did_you_mean", "option_fault", "parse", "read", "validate"]
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -69,6 +69,15 @@ def read(path: Path, error: type[EvalHarnessError]) -> YamlFile:
         raise error(f"{path}: not UTF-8 text (byte {fault.start}); save it as UTF-8") from None
     except OSError as fault:
         raise error(f"{path}: cannot be read: {fault.strerror}") from None
+    return parse(text, path, error)
+
+
+def parse(text: str, path: Path, error: type[EvalHarnessError]) -> YamlFile:
+    """What `read` does, with the text of a file at hand; ``path`` is for its messages.
+
+    Raises:
+        error: no YAML, a value that cannot be, or a repeated key.
+    """
     lines: dict[tuple[str | int, ...], int] = {}
     try:
         _check_depth(text, path, error)
@@ -81,6 +90,8 @@ def read(path: Path, error: type[EvalHarnessError]) -> YamlFile:
         at = f":{mark.line + 1}" if mark is not None else ""
         problem = getattr(fault, "problem", None) or "cannot be read"
         raise error(f"{path}{at}: not valid YAML: {problem}") from None
+    except ValueError as fault:  # a date or number that there cannot be: 2026-02-30
+        raise error(f"{path}: a value cannot be read: {fault!s:.80}; put it in quotes") from None
     return YamlFile(path, data, lines)
 
 

@@ -88,6 +88,7 @@ def test_a_valid_file_becomes_the_model(write):
         ("just words\n", "paint.yaml:1: expected fields such as 'name: value'"),
         ("label: a\n  kind: oil\n", "paint.yaml:2: not valid YAML: "),
         ("label: 'a\n", "not valid YAML: "),
+        ("label: 2026-02-30\n", "paint.yaml: a value cannot be read: "),
         ("label: a\n--- \nlabel: b\n", "not valid YAML: "),
         ("label: a\x00\n", "paint.yaml: not valid YAML: cannot be read"),
         ("? {a: b}\n: c\n", "paint.yaml:1: not valid YAML: found unhashable key"),

@@ -13,6 +13,7 @@ from evalharness.cli.options import Quiet, RunPath, Set
 
 if TYPE_CHECKING:
     from evalharness.reports.engagement import Engagement
+    from evalharness.reports.write import Output
     from evalharness.scorecard.model import Scorecard
     from evalharness.store.directory import RunDirectory
 
@@ -22,6 +23,7 @@ class Kind(StrEnum):
 
     SCORECARD = "scorecard"
     ASSURANCE = "assurance"
+    LABEL = "label"
 
 
 class Withheld(StrEnum):
@@ -36,12 +38,18 @@ def report(
     kind: Annotated[
         Kind,
         typer.Option(
-            "--kind", help="scorecard: for engineers; assurance: what a tester hands over."
+            "--kind",
+            help="scorecard: for engineers; assurance: what a tester hands over; label: seven "
+            "areas on a page.",
         ),
     ] = Kind.SCORECARD,
     engagement: Annotated[
         Path | None,
         typer.Option("--engagement", help="Customer, item, dates, who signs: a YAML file."),
+    ] = None,
+    card: Annotated[
+        Path | None,
+        typer.Option("--card", help="Label: the provider's model card, a README.md."),
     ] = None,
     lang: Annotated[str, typer.Option("--lang", help="en, zh: the report's language.")] = "en",
     pdf: Annotated[bool, typer.Option("--pdf", help="A PDF beside the page.")] = False,
@@ -54,24 +62,16 @@ def report(
     quiet: Quiet = False,
 ) -> int:
     """Write a run's report from its records; the same run gives the same bytes."""
-    from evalharness.errors import ConfigError, RunCorruptError
+    from evalharness.errors import RunCorruptError
     from evalharness.pipeline import load_scorecard
     from evalharness.reports import write
     from evalharness.reports.engagement import load_engagement
     from evalharness.store.directory import RunDirectory
 
+    _check_options(kind, engagement, card, withhold)
     directory = RunDirectory.existing(run)
     output = write.Output(lang, pdf=pdf, markdown=markdown)
-    assignment = None
-    if kind is Kind.ASSURANCE:
-        if engagement is None:
-            raise ConfigError(
-                "report: an assurance report needs --engagement FILE.yaml: customer, item, dates, "
-                "who signs; 'evalharness new engagement FILE' writes its beginning"
-            )
-        assignment = load_engagement(engagement)
-    elif engagement is not None or withhold:
-        raise ConfigError("report: --engagement and --withhold belong to --kind assurance")
+    assignment = None if engagement is None else load_engagement(engagement)
     with directory.locked():
         directory.require_finished()
         scorecard = load_scorecard(directory)
@@ -83,13 +83,16 @@ def report(
             )
         if sets:
             _change(directory, sets)
-        if assignment is None or engagement is None:
+        if kind is Kind.LABEL:
+            written = _label(directory, scorecard, output, engagement, card)
+        elif assignment is None or engagement is None:
             written = write.write_scorecard(directory, scorecard, output)
         else:
+            off = _switched_off(directory, assignment, engagement.parent)
             written = write.write_assurance(
                 directory, scorecard, assignment, output,
                 withheld=frozenset(str(part) for part in withhold or ()),
-                switched_off=_switched_off(assignment, engagement.parent),
+                switched_off={part: other for part, (_, other) in off.items()},
             )  # fmt: skip
         directory.seal()
     if not quiet:
@@ -100,16 +103,86 @@ def report(
     return 0
 
 
-def _switched_off(assignment: Engagement, base: Path) -> dict[str, Scorecard]:
-    """Part of the application -> the scorecard of the run in which it was off."""
+def _check_options(
+    kind: Kind,
+    engagement: Path | None,
+    card: Path | None,
+    withhold: Sequence[Withheld] | None,
+) -> None:
+    """Which options belong to which kind of report.
+
+    Raises:
+        ConfigError: one is missing, or is another kind's.
+    """
+    from evalharness.errors import ConfigError
+
+    if kind is Kind.ASSURANCE and engagement is None:
+        raise ConfigError(
+            "report: an assurance report needs --engagement FILE.yaml: customer, item, dates, "
+            "who signs; 'evalharness new engagement FILE' writes its beginning"
+        )
+    if engagement is not None and kind is Kind.SCORECARD:
+        raise ConfigError("report: --engagement belongs to --kind assurance and --kind label")
+    if card is not None and kind is not Kind.LABEL:
+        raise ConfigError("report: --card belongs to --kind label")
+    if withhold and kind is not Kind.ASSURANCE:
+        raise ConfigError("report: --withhold belongs to --kind assurance")
+
+
+def _label(
+    directory: RunDirectory,
+    scorecard: Scorecard,
+    output: Output,
+    engagement: Path | None,
+    card: Path | None,
+) -> list[Path]:
+    from evalharness.reports.engagement import load_engagement
+    from evalharness.reports.label.card import read_card
+    from evalharness.reports.write import write_label
+
+    declared = None if engagement is None else (load_engagement(engagement), engagement)
+    off = None if declared is None else _switched_off(directory, declared[0], declared[1].parent)
+    return write_label(
+        directory,
+        scorecard,
+        output,
+        engagement=declared,
+        card=None if card is None else read_card(card),
+        switched_off=off,
+    )
+
+
+def _switched_off(
+    own: RunDirectory, assignment: Engagement, base: Path
+) -> dict[str, tuple[RunDirectory, Scorecard]]:
+    """Part of the application -> the run in which it was off, as it was sealed.
+
+    Raises:
+        ConfigError: it is the run that the report is about; RunError: there is no finished run;
+            RunCorruptError: it was changed since.
+    """
+    from evalharness.errors import ConfigError, RunCorruptError
     from evalharness.pipeline import load_scorecard
     from evalharness.store.directory import RunDirectory
 
-    return {
-        part.name: load_scorecard(RunDirectory.existing(base / part.switched_off_in))
-        for part in assignment.item.parts
-        if part.switched_off_in is not None
-    }
+    found = {}
+    for part in assignment.item.parts:
+        if part.switched_off_in is None:
+            continue
+        directory = RunDirectory.existing(base / part.switched_off_in)
+        if directory.path.resolve() == own.path.resolve():
+            raise ConfigError(
+                f"report: '{part.name}' is said to be switched off in the very run of this report; "
+                "name the run without it"
+            )
+        directory.require_finished()
+        if faults := directory.check_seal():
+            raise RunCorruptError(
+                f"{directory.path}: {faults[0]}; so it is no evidence of what '{part.name}' does. "
+                "'evalharness verify' says more"
+            )
+        found[part.name] = (directory, load_scorecard(directory))
+    return found
 
 
 def _change(directory: RunDirectory, overrides: Sequence[str]) -> None:

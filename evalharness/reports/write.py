@@ -16,16 +16,27 @@ from evalharness.reports.assurance import SHOWN, Assurance, render_assurance
 from evalharness.reports.engagement import Engagement
 from evalharness.reports.formats import as_markdown, as_pdf
 from evalharness.reports.html import render_html
-from evalharness.reports.language import speaking
+from evalharness.reports.label.build import build_label
+from evalharness.reports.label.card import ModelCard
+from evalharness.reports.label.given import File, LabelInput, Off, Records
+from evalharness.reports.label.page import render_label
+from evalharness.reports.language import ENGLISH, speaking
 from evalharness.reports.page import SampleRow
 from evalharness.scorecard.gate import decided
 from evalharness.scorecard.model import Scorecard
-from evalharness.store.directory import RunDirectory
+from evalharness.store.directory import RunDirectory, file_sha256
 
 if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
-__all__ = ["Output", "drawn_samples", "write_assurance", "write_reports", "write_scorecard"]
+__all__ = [
+    "Output",
+    "drawn_samples",
+    "write_assurance",
+    "write_label",
+    "write_reports",
+    "write_scorecard",
+]
 
 _DEFAULT_SHOWN = 3
 
@@ -106,6 +117,44 @@ def write_assurance(
     content = engagement.model_dump(mode="json", exclude_none=True)
     directory.write_json(directory.path / "engagement.json", content)
     return output.write(directory, "assurance", lambda: render_assurance(report))
+
+
+def write_label(
+    directory: RunDirectory,
+    scorecard: Scorecard,
+    output: Output,
+    *,
+    engagement: tuple[Engagement, Path] | None = None,
+    card: ModelCard | None = None,
+    switched_off: Mapping[str, tuple[RunDirectory, Scorecard]] | None = None,
+) -> list[Path]:
+    """The disclosure label: label.json in English, and its page in the output's language."""
+    has_summary = directory.summary.is_file()
+    given = LabelInput(
+        scorecard=scorecard,
+        run=_run(directory),
+        records=Records(
+            scorecard=_file(directory.scorecard),
+            run=_file(directory.run_json),
+            summary=_file(directory.summary) if has_summary else None,
+        ),
+        summary=directory.read_json(directory.summary) if has_summary else {},
+        engagement=None if engagement is None else (engagement[0], _file(engagement[1])),
+        card=card,
+        switched_off={
+            part: Off(off, _file(other.scorecard, f" of run {other.path.resolve().name}"))
+            for part, (other, off) in (switched_off or {}).items()
+        },
+    )
+    with speaking(ENGLISH.code):
+        content = build_label(given).model_dump(mode="json", exclude_none=True)
+    path = directory.path / "label.json"
+    directory.write_json(path, content)
+    return [*output.write(directory, "label", lambda: render_label(build_label(given))), path]
+
+
+def _file(path: Path, remark: str = "") -> File:
+    return File(f"{path.name}{remark}", file_sha256(path))
 
 
 def _run(directory: RunDirectory) -> dict[str, Any]:

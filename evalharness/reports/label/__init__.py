@@ -1,0 +1,1 @@
+"""The disclosure label: seven areas on one page, each cell measured, declared or absent."""
