@@ -44,6 +44,8 @@ Page = Annotated[
     Path | None, typer.Option("--html", help="Write the comparison as a page to this file.")
 ]
 
+Lang = Annotated[str, typer.Option("--lang", help="en, zh: the language of that page.")]
+
 
 def compare(
     runs: Runs,
@@ -52,6 +54,7 @@ def compare(
     rank: Rank = None,
     reference: References = None,
     html: Page = None,
+    lang: Lang = "en",
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> int:
@@ -62,6 +65,8 @@ def compare(
 
     if margin is not None and not 0 < margin < 1:
         raise ConfigError(f"--margin {margin}: give a share between 0 and 1, such as 0.02")
+    if lang != "en" and html is None:
+        raise ConfigError("--lang is the language of the page: name its file with --html")
     directories = [RunDirectory.existing(run) for run in runs]
     placements = [_placed(directory, reference) for directory in directories if reference]
     alone = bool(placements) and len(directories) == 1
@@ -70,8 +75,11 @@ def compare(
     found = None if alone else compare_runs(directories, common=common, rank=rank or ())
     if found is not None and html is not None:
         from evalharness.reports.comparison import render_comparison
+        from evalharness.reports.language import speaking
 
-        html.write_text(render_comparison(found), encoding="utf-8", newline="\n")
+        with speaking(lang):
+            page = render_comparison(found)
+        html.write_text(page, encoding="utf-8", newline="\n")
     gate = [] if margin is None or found is None else found.not_inferior(margin)
     if as_json:
         shown = _json(found, placements, margin, gate)

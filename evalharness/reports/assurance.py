@@ -13,7 +13,7 @@ from typing import Any
 
 from evalharness.records import digest
 from evalharness.reports.engagement import Engagement
-from evalharness.reports.language import _, current, said
+from evalharness.reports.language import _, current, listed, said
 from evalharness.reports.numbers import Quantity
 from evalharness.reports.page import SampleRow, environment, sampled
 from evalharness.reports.view import View, scorecard_view
@@ -77,9 +77,7 @@ def render_assurance(report: Assurance) -> str:
             sampled=sampled(view, report.samples),
             scorers=_scorers(view),
             mitigations=_mitigations(report),
-            roles=", ".join(
-                f"{said(r)} {i.get('model')}" for r, i in report.scorecard.roles.items()
-            ),
+            roles=_roles(report.scorecard),
             shown=SHOWN,
             quantity=Quantity.of,
             verdict=_verdict,
@@ -90,8 +88,9 @@ def render_assurance(report: Assurance) -> str:
 
 
 def _roles(scorecard: Scorecard) -> str:
-    return ", ".join(
-        f"{said(role)} {identity.get('model')}" for role, identity in scorecard.roles.items()
+    return listed(
+        _("{role} {model}", role=said(role), model=identity.get("model"))
+        for role, identity in scorecard.roles.items()
     )
 
 

@@ -15,11 +15,14 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup
 
 from evalharness.reports import numbers, svg
+from evalharness.reports.language import _, current, said
 from evalharness.reports.numbers import Quantity
 from evalharness.reports.page import environment
 
 if TYPE_CHECKING:
     from evalharness.comparison import Claim, Comparison, Ranking
+    from evalharness.scorecard.pairing import Paired
+    from evalharness.stats import Interval
 
 __all__ = ["comparison_fragment", "render_comparison"]
 
@@ -107,6 +110,7 @@ def _context(found: Comparison, *, drawn: bool) -> dict[str, object]:
         "rankings": tuple(map(_ranking, found.rankings)),
         "tested": sum(claim.p_adjusted is not None for claim in found.claims),
         "error": numbers.level(round(1 - found.level, 12)),
+        "lang": current().code,
     }
 
 
@@ -125,7 +129,7 @@ def _run(
         name=name,
         target=target,
         anchor=f"run-{place}",
-        counts=tuple((verdict, verdicts.count(verdict)) for verdict in _VERDICTS),
+        counts=tuple((said(verdict), verdicts.count(verdict)) for verdict in _VERDICTS),
         claims=tuple(_claim(claim, spans, names) for claim in claims),
         slices=tuple(
             _claim(claim, {}, names) for claim in slices if claim.verdict in {"better", "worse"}
@@ -155,8 +159,16 @@ def _round_up(width: float) -> float:
 
 def _direction(direction: str | float) -> str:
     if isinstance(direction, str):
-        return f"{direction} is better"
-    return f"{direction:g} is best"
+        return _("higher is better") if direction == "higher" else _("lower is better")
+    return _("{value} is best", value=current().number(f"{direction:g}"))
+
+
+def _counted(n: int, planned: int, units: str, clusters: int | None = None) -> str:
+    fields = {"n": numbers.count(n), "m": numbers.count(planned), "units": said(units)}
+    if clusters is None:
+        return _("{n} of {m} {units}", **fields)
+    shown = numbers.count(clusters)
+    return _("{n} of {m} {units} in {clusters} clusters", **fields, clusters=shown)
 
 
 def _claim(claim: Claim, spans: dict[str, float], names: Iterator[int]) -> ClaimView:
@@ -168,34 +180,48 @@ def _claim(claim: Claim, spans: dict[str, float], names: Iterator[int]) -> Claim
     apart = [end for end in (difference.value, *ends) if end is not None]
     unit = "percentage points" if claim.unit == "proportion" else claim.unit
     change = Quantity(unit, claim.range, paired.n_compared, tuple(apart))
-    counted = f"{numbers.count(paired.n_compared)} of {numbers.count(paired.n_planned)} "
-    counted += claim.counted
-    if difference.n_clusters is not None:
-        counted += f" in {numbers.count(difference.n_clusters)} clusters"
-    won = "no count by unit"
-    if paired.wins is not None:
-        won = f"{paired.wins} won, {paired.ties} tied, {paired.losses} lost"
     notes = difference.notes
     if claim.verdict == "no difference shown" and paired.detectable is not None:
-        notes += (f"one of {change.value(paired.detectable)} would be found four times of five",)
+        size = change.value(paired.detectable)
+        notes += (_("one of {difference} would be found four times of five", difference=size),)
     return ClaimView(
         name=f"{claim.task}/{claim.metric}",
-        part=None if claim.slice is None else f"{claim.slice[0]}: {claim.slice[1]}",
-        title=claim.title,
+        part=None
+        if claim.slice is None
+        else _("{tag}: {value}", tag=claim.slice[0], value=claim.slice[1]),
+        title=said(claim.title),
         direction=_direction(claim.direction),
-        before="not measured" if paired.a is None else scale.value(paired.a),
-        after="not measured" if paired.b is None else scale.value(paired.b),
-        difference="none" if difference.value is None else _signed(change, difference.value),
-        interval="no interval" if interval is None else change.span(interval.low, interval.high),
-        method="" if interval is None else f"{numbers.level(interval.level)}, {interval.method}",
-        verdict=claim.verdict,
+        before=_("not measured") if paired.a is None else scale.value(paired.a),
+        after=_("not measured") if paired.b is None else scale.value(paired.b),
+        difference=_("none") if difference.value is None else _signed(change, difference.value),
+        interval=_span(change, interval),
+        method=_method(interval),
+        verdict=said(claim.verdict),
         shown=claim.verdict in {"better", "worse"},
         p_value=_p_value(claim),
-        won=won,
-        counted=counted,
+        won=_won(paired),
+        counted=_counted(paired.n_compared, paired.n_planned, claim.counted, difference.n_clusters),
         notes=notes,
         plot=_plot(claim, spans, change, names),
     )
+
+
+def _span(scale: Quantity, interval: Interval | None) -> str:
+    return _("no interval") if interval is None else scale.span(interval.low, interval.high)
+
+
+def _method(interval: Interval | None) -> str:
+    if interval is None:
+        return ""
+    level = numbers.level(interval.level)
+    return _("{level}, {method}", level=level, method=said(interval.method))
+
+
+def _won(paired: Paired) -> str:
+    if paired.wins is None:
+        return _("no count by unit")
+    counts = {"wins": paired.wins, "ties": paired.ties, "losses": paired.losses}
+    return _("{wins} won, {ties} tied, {losses} lost", **counts)
 
 
 def _signed(scale: Quantity, value: float) -> str:
@@ -205,9 +231,11 @@ def _signed(scale: Quantity, value: float) -> str:
 
 def _p_value(claim: Claim) -> str:
     if claim.p_adjusted is None:
-        return "no test"
-    p = "below 0.0001" if claim.p_adjusted < 1e-4 else f"{claim.p_adjusted:.2g}"
-    return f"p {p}, {claim.paired.test}"
+        return _("no test")
+    test = said(claim.paired.test or "")
+    if claim.p_adjusted < 1e-4:
+        return _("p below {p}, {test}", p=current().number("0.0001"), test=test)
+    return _("p {p}, {test}", p=current().number(f"{claim.p_adjusted:.2g}"), test=test)
 
 
 def _plot(
@@ -217,8 +245,13 @@ def _plot(
     if half is None or difference.value is None:
         return None
     interval = difference.interval
-    said = f"Difference {_signed(scale, difference.value)}, "
-    said += "no interval" if interval is None else scale.span(interval.low, interval.high)
+    desc = _(
+        "Difference {difference}, {span}. {direction}: {verdict}.",
+        difference=_signed(scale, difference.value),
+        span=_span(scale, interval),
+        direction=_direction(claim.direction).capitalize(),
+        verdict=said(claim.verdict),
+    )
     return svg.interval_svg(
         svg.Plot(
             ident=f"diff-{next(names)}",
@@ -228,8 +261,8 @@ def _plot(
             bounds=None,
             target=0.0,
             ends=(scale.mark(-half), scale.mark(half)),
-            title=claim.title,
-            desc=f"{said}. {_direction(claim.direction).capitalize()}: {claim.verdict}.",
+            title=said(claim.title),
+            desc=desc,
         )
     )
 
@@ -240,12 +273,9 @@ def _ranking(ranking: Ranking) -> RankingView:
     shown: Sequence[Claim] = [p for p in ranking.pairs if p.verdict in {"better", "worse"}]
     return RankingView(
         name=f"{ranking.task}/{ranking.metric}",
-        title=ranking.title,
+        title=said(ranking.title),
         direction=_direction(ranking.direction),
-        counted=(
-            f"{numbers.count(ranking.n_compared)} of {numbers.count(ranking.n_planned)} "
-            f"{ranking.counted}"
-        ),
+        counted=_counted(ranking.n_compared, ranking.n_planned, ranking.counted),
         pairs=len(ranking.pairs),
         separated=len(shown),
         places=tuple(

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from evalharness.reports import numbers
+from evalharness.reports.language import _, listed, plural, said
 from evalharness.reports.numbers import Quantity, count
 from evalharness.scorecard.model import Cell, Corrected, Interval, Rate, RaterPair
 
@@ -46,15 +47,19 @@ def interval_view(interval: Interval | None, scale: Quantity) -> IntervalView | 
     """An interval in words; None where there is none."""
     if interval is None:
         return None
-    method = _METHODS.get(interval.method, interval.method)
-    sides = "two-sided" if interval.sides == 2 else "one-sided"
+    method = said(_METHODS.get(interval.method, interval.method))
     share = numbers.level(interval.level)
-    caption = f"{share} interval, {method}" + ("" if interval.sides == 2 else ", one-sided")
-    return IntervalView(
-        text=scale.span(interval.low, interval.high),
-        caption=caption,
-        title=f"{sides} interval at level {share}, method: {method}",
-    )
+    if interval.sides == 2:
+        caption = _("{level} interval, {method}", level=share, method=method)
+        title = _(
+            "two-sided interval at level {level}, method: {method}", level=share, method=method
+        )
+    else:
+        caption = _("{level} interval, {method}, one-sided", level=share, method=method)
+        title = _(
+            "one-sided interval at level {level}, method: {method}", level=share, method=method
+        )
+    return IntervalView(scale.span(interval.low, interval.high), caption, title)
 
 
 def corrected_view(cell: Cell) -> CorrectedView | None:
@@ -63,14 +68,13 @@ def corrected_view(cell: Cell) -> CorrectedView | None:
     if found is None:
         return None
     scale = Quantity.of(cell)
-    counted = "answer" if found.n_labels == 1 else "answers"
     return CorrectedView(
-        method=_HOW[found.method],
+        method=said(_HOW[found.method]),
         value=None if found.value is None else scale.number(found.value),
         unit=scale.words,
         exact="" if found.value is None else repr(found.value),
         interval=interval_view(found.interval, scale),
-        measured=f"{count(found.n_labels)} {counted} labelled",
+        measured=plural(found.n_labels, "{n} answer labelled", "{n} answers labelled"),
         details=tuple(_details(found)),
         notes=(*_remarks(found), *found.notes),
     )
@@ -79,33 +83,43 @@ def corrected_view(cell: Cell) -> CorrectedView | None:
 def _details(found: Corrected) -> Iterator[str]:
     for name, rate in (("sensitivity", found.sensitivity), ("specificity", found.specificity)):
         if rate is not None:
-            yield f"{name} {_rate(rate)}"
+            yield _("{name} {figure}", name=said(name), figure=_rate(rate))
 
 
 def _rate(rate: Rate) -> str:
     scale = Quantity("proportion", (0.0, 1.0), rate.n)
     span = scale.span(rate.interval.low, rate.interval.high)
-    return f"{scale.value(rate.value)} ({span}, n {count(rate.n)})"
+    return _("{value} ({span}, n {n})", value=scale.value(rate.value), span=span, n=count(rate.n))
 
 
 def _remarks(found: Corrected) -> Iterator[str]:
-    raters = "1 rater" if len(found.raters) == 1 else f"{len(found.raters)} raters"
     first, last = found.dates
-    days = first if first == last else f"{first} to {last}"
-    yield f"of {found.scope}; {raters} ({', '.join(found.raters)}), {days}"
+    yield _(
+        "of {scope}; {raters} ({names}), {days}",
+        scope=said(found.scope),
+        raters=plural(len(found.raters), "{n} rater", "{n} raters"),
+        names=listed(found.raters),
+        days=first if first == last else _("{first} to {last}", first=first, last=last),
+    )
     if found.n_without_verdict:
-        yield f"{count(found.n_without_verdict)} labelled answers without a verdict are left out"
+        n = count(found.n_without_verdict)
+        yield _("{n} labelled answers without a verdict are left out", n=n)
     for pair in found.agreement:
         yield _pair(pair)
 
 
 def _pair(pair: RaterPair) -> str:
-    kappa = ""
-    if pair.kappa is not None and pair.interval is not None:
-        low, high = (numbers.significant(end) for end in (pair.interval.low, pair.interval.high))
-        kappa = f", kappa {numbers.significant(pair.kappa)} ({low} to {high})"
-    said = f"{count(pair.equal)} of {count(pair.n)} labels equal"
-    return f"{pair.raters[0]} and {pair.raters[1]}: {said}{kappa}"
+    fields = {"first": pair.raters[0], "second": pair.raters[1]}
+    fields |= {"n": count(pair.equal), "m": count(pair.n)}
+    if pair.kappa is None or pair.interval is None:
+        return _("{first} and {second}: {n} of {m} labels equal", **fields)
+    return _(
+        "{first} and {second}: {n} of {m} labels equal, kappa {kappa} ({low} to {high})",
+        **fields,
+        kappa=numbers.significant(pair.kappa),
+        low=numbers.significant(pair.interval.low),
+        high=numbers.significant(pair.interval.high),
+    )
 
 
 def what_if_text(cell: Cell) -> str | None:
@@ -114,10 +128,13 @@ def what_if_text(cell: Cell) -> str | None:
     if found is None:
         return None
     scale, share = Quantity.of(cell), Quantity("proportion", (0.0, 1.0), 100)
-    return (
-        f"What if the scorer errs here as on {found.source} (sensitivity "
-        f"{share.span(*found.sensitivity)}, specificity {share.span(*found.specificity)})? "
-        f"Then the true figure lies in {scale.span(found.low, found.high)}"
-        f"{' (clipped)' if found.clipped else ''}. This is no interval: "
-        "nobody has labelled these answers"
+    span = scale.span(found.low, found.high)
+    return _(
+        "What if the scorer errs here as on {source} (sensitivity {sensitivity}, specificity "
+        "{specificity})? Then the true figure lies in {span}. This is no interval: nobody has "
+        "labelled these answers.",
+        source=said(found.source),
+        sensitivity=share.span(*found.sensitivity),
+        specificity=share.span(*found.specificity),
+        span=_("{span} (clipped)", span=span) if found.clipped else span,
     )

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from evalharness.reports import numbers
-from evalharness.reports.language import current
+from evalharness.reports.language import _, current, said
 from evalharness.reports.page import SampleRow, environment, sampled
 from evalharness.reports.view import GLOSSARY, TaskView, View, scorecard_view, word_of
 from evalharness.scorecard.model import Scorecard
@@ -50,9 +50,14 @@ def _reasons(view: View) -> dict[str, tuple[str, ...]]:
     """For each task, why something is no answer: outcome, reason, how often."""
     return {
         task.name: tuple(
-            f"{word_of(outcome)}: {reason} ({numbers.count(number)})"
-            for outcome, said in sorted(task.card.reasons.items())
-            for reason, number in sorted(said.items(), key=lambda item: (-item[1], item[0]))
+            _(
+                "{outcome}: {reason} ({n})",
+                outcome=word_of(outcome),
+                reason=said(reason),
+                n=numbers.count(number),
+            )
+            for outcome, given in sorted(task.card.reasons.items())
+            for reason, number in sorted(given.items(), key=lambda item: (-item[1], item[0]))
         )
         for task in view.tasks
     }

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
+from evalharness.reports.language import _, current, said
 from evalharness.scorecard.model import Cell, Variance
 
 __all__ = ["Quantity", "count", "level", "significant", "spread"]
 
 _NBSP = "\u00a0"
 _MINUS = "\u2212"
-_DASH = "\u2013"
 #: Units that are said by the metric's title, or by a sign of their own.
 _SILENT = frozenset({"", "none", "correlation", "coefficient", "index", "ratio", "score"})
 _HUNDREDTHS = frozenset({"proportion", "percent", "percentage points"})
@@ -21,18 +21,19 @@ _HUNDREDTHS = frozenset({"proportion", "percent", "percentage points"})
 
 def count(number: int) -> str:
     """An integer with its thousands apart."""
-    return f"{number:,}"
+    return current().number(f"{number:,}")
 
 
 def level(share: float) -> str:
     """A confidence level or a floor: '95 %', '97.5 %'."""
-    return f"{_decimal(share) * 100:.6f}".rstrip("0").rstrip(".") + f"{_NBSP}%"
+    digits = f"{_decimal(share) * 100:.6f}".rstrip("0").rstrip(".")
+    return current().number(digits) + current().percent
 
 
 def significant(value: float) -> str:
     """Three significant digits, whole numbers kept whole."""
     if not math.isfinite(value):
-        return "not a number"
+        return _("not a number")
     return _signed(_rounded(_decimal(value), _exponent([value])), plus=False)
 
 
@@ -51,7 +52,7 @@ def _rounded(value: Decimal, exponent: int) -> Decimal:
 
 
 def _signed(value: Decimal, *, plus: bool) -> str:
-    digits = f"{abs(value):,f}"
+    digits = current().number(f"{abs(value):,f}")
     if value == 0:
         return digits
     if value < 0:
@@ -89,15 +90,11 @@ class Quantity:
     @property
     def words(self) -> str:
         """The unit where it is a word, else nothing."""
-        return "" if self.unit in _SILENT | {"proportion", "percent"} else self.unit
+        return "" if self.unit in _SILENT | {"proportion", "percent"} else said(self.unit)
 
     @property
     def _sign(self) -> str:
-        return f"{_NBSP}%" if self.unit in {"proportion", "percent"} else ""
-
-    @property
-    def _suffix(self) -> str:
-        return f"{_NBSP}{self.words}" if self.words else self._sign
+        return current().percent if self.unit in {"proportion", "percent"} else ""
 
     def _number(self, value: float, exponent: int) -> str:
         rounded = _rounded(_decimal(value) * self._factor, exponent)
@@ -115,9 +112,9 @@ class Quantity:
         rounded = _rounded(exact, exponent)
         step = Decimal(1).scaleb(exponent)
         if self.unit == "proportion" and value > 0 and rounded == 0:
-            return f"<{step}{self._sign}"
+            return f"<{current().number(str(step))}{self._sign}"
         if self.unit == "proportion" and value < 1 and rounded == 100:
-            return f">{100 - step}{self._sign}"
+            return f">{current().number(str(100 - step))}{self._sign}"
         if value and rounded == 0:
             exponent = exact.adjusted()
         return self._number(value, exponent) + self._sign
@@ -133,19 +130,26 @@ class Quantity:
     def span(self, low: float, high: float) -> str:
         """Two ends: '62.1-78.4 %' with an en dash, or 'a to b' where a sign would hide in it."""
         exponent = self._last_digit([low, high])
-        ends = [self._number(end, exponent) for end in (low, high)]
+        first, last = (self._number(end, exponent) for end in (low, high))
         signs = low < 0 or self.unit == "percentage points"
-        return (" to " if signs else _DASH).join(ends) + self._suffix
+        fields = {"low": first, "high": last, "sign": self._sign}
+        span = _("{low} to {high}{sign}", **fields) if signs else _("{low}–{high}{sign}", **fields)
+        return f"{span}{_NBSP}{self.words}" if self.words else span
 
     def mark(self, value: float) -> str:
         """A point of the scale itself (an end of its range, a target), without idle zeros."""
         text = f"{_decimal(value) * self._factor:,f}"
         text = text.rstrip("0").rstrip(".") if "." in text else text
-        return text.replace("-", _MINUS) + self._sign
+        return current().number(text).replace("-", _MINUS) + self._sign
 
 
 def spread(variance: Variance, scale: Quantity) -> str:
     """How single answers vary, as standard deviations: 'SD 12 % within items, 31 % between'."""
     within, between = (scale.deviation(math.sqrt(v)) for v in (variance.within, variance.between))
-    repeats = f"{variance.repeats:.1f}".removesuffix(".0")
-    return f"SD {within} within items ({repeats} answers each), {between} between"
+    repeats = current().number(f"{variance.repeats:.1f}".removesuffix(".0"))
+    return _(
+        "SD {within} within items ({n} answers each), {between} between",
+        within=within,
+        n=repeats,
+        between=between,
+    )

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from evalharness.reports import language, numbers, svg
 from evalharness.reports.language import _
@@ -85,7 +85,11 @@ def environment() -> Environment:
     )
     made.globals["patterns"] = svg.patterns
     made.globals["swatch"] = svg.swatch
-    made.globals["_"] = _
+    made.globals["_"] = _phrase
+    made.globals["plural"] = language.plural
+    made.globals["listed"] = language.listed
+    made.globals["comma"] = language.comma
+    made.globals["gap"] = language.gap
     made.globals["said"] = language.said
     made.filters |= {
         "body": _body,
@@ -99,10 +103,18 @@ def environment() -> Environment:
         "fields": _fields,
         "pretty": _pretty,
         "said": language.said,
+        "tongue": lambda code: language.current().tongue(code),
         "day": lambda when: language.current().day(when),
         "sha": lambda text: f"SHA-256 {hashlib.sha256(text.encode()).hexdigest()}",
     }
     return made
+
+
+def _phrase(message: str, /, **values: Any) -> str:
+    """A message in the language that is spoken; a field may be a piece of the page."""
+    if not any(isinstance(value, Markup) for value in values.values()):
+        return _(message, **values)
+    return escape(_(message)).format(**{k: _finalize(v) for k, v in values.items()})
 
 
 def _finalize(value: Any) -> Any:
@@ -132,12 +144,28 @@ def _fields(identity: Mapping[str, Any]) -> list[tuple[str, str]]:
     """A model's identity as rows: what it is called, then the rest by name."""
     first = {"provider": 0, "model": 1, "revision": 2, "digest": 3}
     return [
-        (key, value if isinstance(value, str) else _pretty(value, indent=None))
+        (key, _identity(value))
         for key, value in sorted(
             identity.items(), key=lambda item: (first.get(item[0], 9), item[0])
         )
         if value is not None and value != ""
     ]
+
+
+def _identity(value: Any) -> str:
+    if isinstance(value, str):
+        return _("none") if value == "none" else value
+    return _pretty(_told(value), indent=None)
+
+
+def _told(value: Any) -> Any:
+    """Plain data with the texts in it said in the language that is spoken."""
+    if isinstance(value, Mapping):
+        return {key: _told(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_told(inner) for inner in value]
+    sentence = isinstance(value, str) and " " in value  # a single word is a setting
+    return language.said(value) if sentence else value
 
 
 def _pretty(value: Any, indent: int | None = 2) -> str:

@@ -13,6 +13,8 @@ import re
 
 from markupsafe import Markup, escape
 
+from evalharness.reports.language import _, current
+
 __all__ = ["LIMIT", "cut", "markdown", "plain", "visible"]
 
 #: Characters of a prompt or response that a report shows.
@@ -45,7 +47,8 @@ def cut(text: str, limit: int) -> tuple[str, str | None]:
     """The first ``limit`` characters, and a remark where there were more."""
     if len(text) <= limit:
         return text, None
-    return text[:limit], f"\u2026 cut, {len(text):,} characters in all"
+    length = current().number(f"{len(text):,}")
+    return text[:limit], _("\u2026 cut, {n} characters in all", n=length)
 
 
 def plain(text: str, limit: int = 2 * LIMIT) -> str:

@@ -22,6 +22,7 @@ from evalharness.reports.corrected import (
     interval_view,
     what_if_text,
 )
+from evalharness.reports.language import _, current, gap, listed, said
 from evalharness.reports.numbers import Quantity, count
 from evalharness.scorecard.metrics.registry import ANSWER_RATE
 from evalharness.scorecard.model import (
@@ -201,7 +202,7 @@ class _Names:
 
 def word_of(kind: str) -> str:
     """An outcome, a tag or a dimension as a reader's words."""
-    return kind.replace("_", " ")
+    return said(kind.replace("_", " "))
 
 
 def outcomes_view(counts: Mapping[str, int], names: _Names, subject: str) -> OutcomesView:
@@ -222,12 +223,12 @@ def outcomes_view(counts: Mapping[str, int], names: _Names, subject: str) -> Out
     shown = tuple(row for row in rows if counts.get(row.kind, 0))
     bar = None
     if total:
-        words = ", ".join(f"{row.word} {row.count}" for row in shown)
+        words = listed(_("{what} {n}", what=row.word, n=row.count) for row in shown)
         bar = svg.outcome_svg(
             names.figure(),
             [(kind if kind in known else "other", counts.get(kind, 0)) for kind in kinds],
-            title=f"Outcomes, {subject}",
-            desc=f"Of {count(total)} generations: {words}.",
+            title=_("Outcomes, {subject}", subject=subject),
+            desc=_("Of {n} generations: {counts}.", n=count(total), counts=words),
         )
     return OutcomesView(count(total), rows, shown, bar)
 
@@ -237,8 +238,12 @@ def _demonstrated(cell: Cell, scale: Quantity) -> str | None:
     found = cell.demonstrated
     if found is None:
         return None
-    low, high = scale.value(found.low), scale.value(found.high)
-    return f"one-sided {numbers.level(found.level)}: at least {low}; at most {high}"
+    return _(
+        "one-sided {level}: at least {low}; at most {high}",
+        level=numbers.level(found.level),
+        low=scale.value(found.low),
+        high=scale.value(found.high),
+    )
 
 
 def _grading(cell: Cell) -> str | None:
@@ -247,31 +252,35 @@ def _grading(cell: Cell) -> str | None:
     if grading is None:
         return None
     if grading.reason is not None:
-        return None if cell.grade is None and cell.value is None else grading.reason
-    parts = [f"by its {grading.by}"]
+        return None if cell.grade is None and cell.value is None else said(grading.reason)
+    parts = [_("by its value") if grading.by == "value" else _("by its bound")]
     if grading.at_ends is not None:
         worse, better = grading.at_ends
-        parts.append(f"{worse} to {better} at the ends of what is demonstrated")
+        ends = _(
+            "{worse} to {better} at the ends of what is demonstrated", worse=worse, better=better
+        )
+        parts.append(ends)
     if grading.counterpart is not None:
-        parts.append(f"the worse of two with {grading.counterpart}")
-    return "; ".join(parts)
+        parts.append(_("the worse of two with {counterpart}", counterpart=grading.counterpart))
+    return _("; ").join(parts)
 
 
 def _direction(cell: Cell, scale: Quantity) -> tuple[str, str]:
     if cell.direction == "higher":
-        return "\u2192", "higher is better"
+        return "\u2192", _("higher is better")
     if cell.direction == "lower":
-        return "\u2190", "lower is better"
-    return "\u25bc", f"{scale.mark(cell.direction)} is best"
+        return "\u2190", _("lower is better")
+    return "\u25bc", _("{value} is best", value=scale.mark(cell.direction))
 
 
 def _details(cell: Cell, scale: Quantity) -> tuple[str, ...]:
     """The rest of the denominator: what is missing or excluded, how it clusters and varies."""
-    parts = [f"{count(cell.n_missing)} missing" if cell.n_missing else "none missing"]
+    missing = _("{n} missing", n=count(cell.n_missing)) if cell.n_missing else _("none missing")
+    parts = [missing]
     if cell.n_excluded:
-        parts.append(f"{count(cell.n_excluded)} excluded by definition")
+        parts.append(_("{n} excluded by definition", n=count(cell.n_excluded)))
     if cell.n_clusters is not None:
-        parts.append(f"{count(cell.n_clusters)} clusters")
+        parts.append(_("{n} clusters", n=count(cell.n_clusters)))
     if cell.variance is not None:
         parts.append(numbers.spread(cell.variance, scale))
     return tuple(parts)
@@ -281,15 +290,16 @@ def _plot(cell: Cell, scale: Quantity, names: _Names) -> Markup | None:
     low, high = cell.range
     if low >= high or (cell.value is None and cell.interval is None and cell.bounds is None):
         return None
-    said = [f"On a scale from {scale.mark(low)} to {scale.mark(high)}."]
+    told = [_("On a scale from {low} to {high}.", low=scale.mark(low), high=scale.mark(high))]
     if cell.value is not None:
-        said.append(f"Value {scale.value(cell.value)}.")
+        told.append(_("Value {value}.", value=scale.value(cell.value)))
     if cell.interval is not None:
         span = scale.span(cell.interval.low, cell.interval.high)
-        said.append(f"{numbers.level(cell.interval.level)} interval {span}.")
+        level = numbers.level(cell.interval.level)
+        told.append(_("{level} interval {span}.", level=level, span=span))
     if cell.bounds is not None:
-        said.append(f"With the missing ones, anything in {scale.span(*cell.bounds)}.")
-    said.append(f"{_direction(cell, scale)[1].capitalize()}.")
+        told.append(_("With the missing ones, anything in {span}.", span=scale.span(*cell.bounds)))
+    told.append(_("{text}.", text=_direction(cell, scale)[1].capitalize()))
     return svg.interval_svg(
         svg.Plot(
             ident=names.figure(),
@@ -299,8 +309,8 @@ def _plot(cell: Cell, scale: Quantity, names: _Names) -> Markup | None:
             bounds=cell.bounds,
             target=None if isinstance(cell.direction, str) else cell.direction,
             ends=(scale.mark(low), scale.mark(high)),
-            title=cell.title,
-            desc=" ".join(said),
+            title=said(cell.title),
+            desc=gap().join(told),
         )
     )
 
@@ -310,12 +320,17 @@ def _slices(cell: Cell, names: _Names) -> tuple[SliceTable, ...]:
         SliceTable(
             tag=word_of(tag),
             rows=tuple(
-                (value, cell_view(value, part, names)) for value, part in sorted(parts.items())
+                (_tag_value(tag, value), cell_view(value, part, names))
+                for value, part in sorted(parts.items())
             ),
         )
         for tag, parts in sorted(cell.slices.items())
         if parts
     )
+
+
+def _tag_value(tag: str, value: str) -> str:
+    return current().tongue(value) if tag == "language" else said(value)
 
 
 def cell_view(
@@ -328,7 +343,7 @@ def cell_view(
     pair = pairs.get(pair_name) if pairs and pair_name is not None else None
     return CellView(
         name=name,
-        title=cell.title,
+        title=said(cell.title),
         value=None if cell.value is None else scale.number(cell.value),
         unit=scale.words,
         exact="" if cell.value is None else repr(cell.value),
@@ -336,7 +351,12 @@ def cell_view(
         claim=interval_view(cell.claim, scale),
         demonstrated=_demonstrated(cell, scale),
         bounds=None if cell.bounds is None else scale.span(*cell.bounds),
-        measured=f"{count(cell.n_measured)} of {count(cell.n_planned)} {cell.counted} measured",
+        measured=_(
+            "{n} of {m} {units} measured",
+            n=count(cell.n_measured),
+            m=count(cell.n_planned),
+            units=said(cell.counted),
+        ),
         details=_details(cell, scale),
         missing=cell.n_missing > 0,
         arrow=arrow,

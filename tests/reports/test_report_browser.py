@@ -11,8 +11,10 @@ import pytest
 
 from evalharness.reports.comparison import render_comparison
 from evalharness.reports.html import render_html
+from evalharness.reports.language import speaking
 from evalharness.reports.page import SampleRow
 from evalharness.scorecard.model import Scorecard
+from tests.reports.conftest import make_samples
 from tests.reports.test_comparison_html import comparison
 
 pytestmark = pytest.mark.full
@@ -126,6 +128,18 @@ def test_a_comparison_does_not_overflow(visit: Callable[..., Any], name: str, wi
     assert page.evaluate(OVERFLOW) <= 0
     assert page.evaluate(ESCAPED) == []
     assert page.title().startswith("Comparison with ")
+
+
+@pytest.mark.parametrize("width", [360, 768, 1280])
+def test_a_chinese_report_does_not_overflow(
+    visit: Callable[..., Any], scorecard: Scorecard, run: dict[str, Any], width: int
+) -> None:
+    with speaking("zh"):
+        page = visit(render_html(scorecard, run=run, samples=make_samples()), width)
+    page.evaluate(OPEN)
+    assert page.evaluate(OVERFLOW) <= 0
+    assert page.evaluate(ESCAPED) == []
+    assert page.evaluate("document.documentElement.lang") == "zh"
 
 
 def test_print_fits_the_sheet_and_opens_nothing(visit: Callable[..., Any], page: str) -> None:

@@ -151,7 +151,7 @@ def _figures(cell: LabelCell) -> str:
     if cell.figure is None:
         return ""
     if cell.without is None:
-        return f"{_figure(cell.figure)}; {_best(cell.figure)}"
+        return _("; ").join((_figure(cell.figure), _best(cell.figure)))
     return _(
         "on: {on}; off: {off}; {best}",
         on=_figure(cell.figure),

@@ -1,0 +1,134 @@
+"""What docs/_messages.py cannot read from the code: which modules to read, and words of data."""
+
+from __future__ import annotations
+
+from evalharness.records import OutcomeKind
+from evalharness.scorecard.model import DIMENSIONS
+
+__all__ = ["COMPOSED", "COMPOSING", "SILENT", "UNSHOWN", "WORDS"]
+
+#: Modules whose literals reach a scorecard, run.json or samples.parquet, and so a report.
+COMPOSING = (
+    "scorecard", "stats", "comparison", "scorers", "policies.py", "pipeline.py",
+    "engine/budget.py", "engine/circuit.py", "engine/dialogue.py", "engine/lanes.py",
+    "engine/plan.py", "engine/scoring.py", "adapters/demo.py", "adapters/reference.py",
+)  # fmt: skip
+
+#: Of these modules, the ones that only check, store or ask.
+SILENT = (
+    "scorecard/coverage.py", "scorecard/labels.py", "scorecard/people.py",
+    "scorecard/references.py", "scorers/fact_list.py", "scorers/judge_prompt.py",
+    "scorers/reading.py", "scorers/recognisers.py", "scorers/refusal.py", "scorers/registry.py",
+    "scorers/rubric.py", "scorers/opinions.py",
+)  # fmt: skip
+
+#: Literals of those modules that no report shows.
+UNSHOWN = frozenset(
+    {
+        "{FEW}clusters (", "{FEW}units (", "{FEW}{what} ({m})",
+        "{NOT_SHOWN} for {m} {what}, fewer than {least}",
+        "{NOT_SHOWN} for {events} effective events, fewer than {SHOWN_EVENTS}",
+        "npt.ArrayLike | None", "by chance", "the target value", "Very Good", "I agree",
+        "I disagree", "{name}: {value}", "task {name}: scorer", "task {task}: metrics",
+        "task {task}: metric '{key}'", "labels: {name}", "{counted}, {n_missing} missing",
+        "estimate {value}{b}", "NOT within the limit", "this run's own answers{how}",
+        "demonstrated at least {low}, at most {high} (each end alone: one-sided {c} %, {method})",
+        "sign-flip permutation{over}", "I'm sorry, but I can't help with that.",
+        'The verdict must be "{label}".', "qzx vrrk 7#! blorp mxyz ~~ ttk", "on clusters",
+        "by its {by}; {worse} to {better} at the ends of what is demonstrated", "over clusters",
+        "{key}: {demand}: {c} ({rule})", "{n_measured} of {n_planned} {counted} measured",
+        "before the first call", "after the run", "of clusters", "of the same items",
+        "k = {k} attempts a goal", "where {tag} is {value}", "task {task}: scorer",
+        "(and {a} more reasons)", "simultaneous over {a} pairs",
+        "a simple random draw of {n_drawn} (seed {seed})", "within {within} of {of}",
+        "graded {grade}", "1 sample", "{a} samples",
+    }
+)  # fmt: skip
+
+#: Words of data: what a report shows of a scorecard's keys, and of the values with a fixed list.
+WORDS = (
+    *(kind.value.replace("_", " ") for kind in OutcomeKind),
+    *(name.replace("_", " ") for name in DIMENSIONS),
+    # roles, parts of a protocol, methods
+    "target", "judge", "classifier", "attacker", "reference",
+    "items", "prompt", "method", "decoding", "generations", "scorer", "metrics", "epochs",
+    "generate", "choose", "loglikelihood", "classify", "file", "mirror", "hub", "web", "supplied",
+    # a model's identity
+    "provider", "model", "revision", "digest", "dtype", "backend", "chat template",
+    "system prompt", "extra", "endpoint", "filters", "adapter", "none", "tokenizer",
+    # values of tags in the suites that come along
+    "t", "BCa", "bootstrap", "letter",
+    "neutral", "provoking", "negative", "non negative", "positive", "english", "chinese",
+    "similarity", "paired", "typo", "spacing", "case", "punctuation", "synonym", "paraphrase",
+    # units and what is counted
+    "proportion", "percentage points", "bits", "bias score", "samples", "pairs", "prompts",
+    "generations", "groups", "clusters", "units", "items", "goals", "texts", "answers",
+    "contexts", "facts", "words", "requests", "countries", "shards", "records", "mentions",
+    # methods of intervals by name
+    "keywords", "classifier", "left out", "Wilson", "Clopper-Pearson",
+    "Korn-Graubard", "Lang-Reiczigel",
+    "Lang-Reiczigel, of the same items", "Rogan-Gladen", "prediction-powered",
+    "wilson", "clopper-pearson", "korn-graubard", "agresti-min", "newcombe", "bca", "percentile",
+    "sensitivity", "specificity", "kappa", "simple", "one-sided", "guard-band", "grade",
+    # comparison
+    "better", "worse", "no difference shown", "not tested", "positive", "negative",
+    # an engagement
+    "model developer", "application deployer", "host", "data provider", "other",
+    "within the whole", "on its own", "first party", "second party", "third party",
+    "as provided", "prompts", "responses",
+    "Test report: safety evaluation of a language model",
+    # sources and licences, which stay but for these words
+    "written for evalharness", "see DATASHEET.md", "written for evalharness; see DATASHEET.md",
+    "not pinned",
+)  # fmt: skip
+
+#: Texts that the modules compose of several literals, as they come out.
+COMPOSED = (
+    "graded {grade} by its value", "graded {grade} by its bound",
+    "{method}, simultaneous over {n} pairs",
+    "k = {k} attempts a goal", "k = {least} to {most} attempts a goal",
+    "{reason} (and {n} more reasons)",
+    "target: 1 sample recorded, but not planned: {shown}",
+    "at least {low} where {tag} is {value}", "at most {high} where {tag} is {value}",
+    "within {distance} of {target} where {tag} is {value}",
+    "graded {grade} or better where {tag} is {value}", "{method} on clusters",
+    "few {what} ({m})",
+    "coverage not shown for {m} {what}, fewer than {n}",
+    "coverage not shown for {m} effective events, fewer than {n}",
+    # scorers' cards
+    ("{part} ({language}, n {n}; {data}), sensitivity {sensitivity}, "
+     "specificity {specificity}, kappa {kappa}"),
+    "XSTest, completions of {model}", "development", "declines", "is_refusal",
+    "a demonstration trained on invented sentences",
+    # sources: names stay, the words around them are said
+    "written for evalharness by the method of {source}", "written for evalharness after {source}",
+    "prompts written for evalharness", "formats written for evalharness",
+    "attack templates", "goals", "planted instructions", "tables and questions",
+    "minimal pairs as in {source}", "pairs as in {source}", "extraction as in {source}",
+    "draw of {source}", "questions of {source}", "as in {source}", "selection of {source}",
+    "the items whose secret is known", "the task {task}, with the rubric {rubric}",
+    "rubric '{rubric}' of evalharness", "blind baseline of {source}",
+    "perturbations written for evalharness", "worst case over them as {source}",
+    "variance within and between items as in {source}", "privacy awareness queries of {source}",
+    "a selection in the form of {source}", "SST-2 sentences and their transformations",
+    "demographic parity and equalised odds as in {source}",
+    "capability fairness between dialects as in {source}, as paired questions",
+    "stances on political statements, on two axes, as studied by {source}",
+    "demographic representation and stereotypical associations as HELM defines them, {source}",
+    "injected records and few-shot leaks as in {source}",
+    "items of BoolQ (Clark et al. 2019) and of the IMDB reviews (Maas et al. 2011)",
+    "the quoted works are in the public domain",
+    "MIT, Apache-2.0 and CC-BY-4.0, by source (see DATASHEET.md)",
+    ("not stated by those who published the sets; BoolQ is CC-BY-SA-3.0, "
+     "the IMDB reviews have no licence"),
+    "your own; the authors' recorded annotations are MIT", "information flows",
+    "graded {grade} or better", "within {distance} of {target}",
+    "at least {low} and at most {high}",
+    "paired {method}", "paired bootstrap over clusters",
+    "sign-flip permutation over clusters", "sign-flip permutation",
+    "{method}, of the same items", "{method}, clipped to range", "{method}, cluster-robust",
+    "this run's own answers, a simple random draw of {n} (seed {seed})",
+    "this run's own answers",
+    "{value} measured, below the floor of {floor}",
+    "section {n}", "definition {n}", "definitions {n} and {m}", "appendix {n}",
+)  # fmt: skip
