@@ -31,7 +31,9 @@ from evalharness.labelling.importing import read_labels
 from evalharness.labelling.stored import labels_of, settings_of
 from evalharness.records import Role
 from evalharness.scorecard.aggregate import build_scorecard
+from evalharness.scorecard.gate import planned_faults
 from evalharness.scorecard.grades import graded
+from evalharness.scorecard.metrics.registry import metrics_of
 from evalharness.scorecard.model import INSUFFICIENT, Scorecard
 from evalharness.scorecard.people import HumanLabels
 from evalharness.scorers import registry as scorer_registry
@@ -76,6 +78,8 @@ class Prepared:
     adapters: Mapping[Role, Adapter]
     unavailable: Mapping[Role, str]
     labels: HumanLabels | None = None
+    #: Which of the policy's criteria this run has no metric for.
+    undecided: tuple[str, ...] = ()
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -121,7 +125,25 @@ def prepare(
     settings = settings_of(loaded.config, labels)
     measurement = measurement_of(plan.tasks, plan.identities, sorted(unavailable), settings)
     plan = replace(plan, measurement=measurement)
-    return Prepared(loaded, plan, adapters, unavailable, labels)
+    undecided = _undecided(loaded.config, plan)
+    return Prepared(loaded, plan, adapters, unavailable, labels, undecided)
+
+
+def _undecided(config: RunConfig, plan: Plan) -> tuple[str, ...]:
+    """Which of the policy's criteria this run can only leave undecided."""
+    if config.policy is None:
+        return ()
+    planned = {
+        f"{task.dimension}/{task.name}/{use.key}": use.metric.range
+        for task in plan.tasks
+        for use in metrics_of(task.definition)
+    }
+    headlines: dict[str, str] = {}
+    for key in planned:  # as the aggregator chooses: a preferred one, else the first
+        dimension = key.partition("/")[0]
+        preferred = (f"{dimension}/{entry}" for entry in plan.headlines.get(dimension, ()))
+        headlines.setdefault(dimension, next((e for e in preferred if e in planned), key))
+    return tuple(planned_faults(config.policy, planned, headlines))
 
 
 def run_json(prepared: Prepared, run_id: str) -> dict[str, Any]:
@@ -333,6 +355,7 @@ def _planned_deviations(prepared: Prepared, journal: Journal) -> list[str]:
         if any(file.get("revision") == "not pinned" for file in task.data.get("files", ()))
     ]
     found += [f"left out: {reason}" for reason in prepared.plan.left_out.values()]
+    found += prepared.undecided
     not_planned = getattr(prepared.adapters["target"], "not_planned", None)
     if callable(not_planned) and (names := list(not_planned(journal.planned()))):
         count = "1 sample" if len(names) == 1 else f"{len(names)} samples"

@@ -259,3 +259,42 @@ def test_the_pytest_plugin(ran, tmp_path):
     (tmp_path / "pytest.ini").write_text(f"[pytest]\nevalharness_run = {path}\n")
     assert "1 failed, 1 passed" in pytest_with()
     assert "there is no such run folder" in pytest_with("--evalharness-run", "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("criterion", "said"),
+    [
+        ({"metric": KEY, "at_most": 5}, "5 lies outside the metric's range, 0 to 1"),
+        ({"metric": KEY, "at_least": -3}, "limits are in the metric's unit, 5 % of a share is"),
+        ({"metric": KEY, "within": 5, "of": 0}, "5 lies outside the metric's range"),
+        ({"metric": "factuality/small/acuracy", "at_least": 0.5}, f"did you mean '{KEY}'"),
+        ({"metric": "factuallity/headline", "at_least": 0.5}, "did you mean 'factuality/headline'"),
+    ],
+)
+def test_what_cannot_be_mended_after_the_run_is_said_before_it(ran, tmp_path, criterion, said):
+    policy = write_policy(tmp_path / "p.yaml", criteria=[criterion])
+    with pytest.raises(ConfigError) as fault:
+        ran(policy=str(policy))
+    assert said in str(fault.value)
+    assert not (tmp_path / "results").exists()
+    if "did you mean" not in said:  # with a policy that is named later, too
+        with pytest.raises(ConfigError, match="lies outside the metric's range"):
+            gate_run(RunDirectory(ran()), policy)
+
+
+def test_a_demand_on_what_a_run_does_not_test_is_a_deviation(ran, tmp_path):
+    criteria = [{"metric": "bias/headline", "at_least": 0.5}, {"metric": KEY, "at_least": 0.5}]
+    path = ran(policy=str(write_policy(tmp_path / "p.yaml", criteria=criteria)))
+    (said,) = evalharness.load_run(path).info["deviations"]
+    assert "bias/headline is demanded, and this run has no such metric" in said
+    assert gate_run(RunDirectory(path)).verdict == "insufficient"
+
+
+def test_a_gate_on_a_demonstration_says_so(tmp_path):
+    config = {"target": "demo", "tasks": ["quickstart_factuality"], "limit": 5}
+    path = evalharness.run(config, out=tmp_path).path
+    criteria = [{"metric": "factuality/headline", "at_least": 0.1}]
+    policy = write_policy(tmp_path / "p.yaml", criteria=criteria)
+    found = gate_run(RunDirectory(path), policy)
+    assert found.remarks[0].startswith("DEMONSTRATION, no evidence about a model: a toy language")
+    assert "DEMONSTRATION" in gates.as_markdown(found)

@@ -70,7 +70,7 @@ def plan(
         f"{shown['prompt_characters']:,} characters of prompts, "
         f"at most {shown['new_tokens_at_most']:,} new tokens"
     )
-    for line in (*shown["left_out"].values(), *_means(shown), *_sizes(shown)):
+    for line in (*shown["undecided"], *shown["left_out"].values(), *_means(shown), *_sizes(shown)):
         typer.echo(line)
     return 0
 
@@ -182,6 +182,7 @@ def describe(prepared: Prepared, question: Question | None = None) -> dict[str, 
         "budgets": {name: value for name in limits if (value := getattr(config, name)) is not None},
         "question": None if question is None else asdict(question),
         "tasks": tasks,
+        "undecided": list(prepared.undecided),
         "left_out": {name: f"left out: {why}" for name, why in prepared.plan.left_out.items()},
     }
 

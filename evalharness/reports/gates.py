@@ -34,7 +34,7 @@ def _verdict(gate: Gate) -> str:
     return {
         "holds": "HOLDS",
         "fails": "FAILS",
-        "insufficient": "is UNDECIDED: too little was measured",
+        "insufficient": "is UNDECIDED: something was not measured, or is not in this run",
     }[gate.verdict]
 
 

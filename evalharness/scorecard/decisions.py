@@ -6,6 +6,7 @@ Estimate and demonstrated bound stand side by side: 900 of 1,000 is 90 %, and de
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from fractions import Fraction
@@ -18,7 +19,9 @@ from evalharness.scorecard.ends import Ends
 from evalharness.scorecard.model import INSUFFICIENT, Cell, Interval, Scorecard
 from evalharness.yamlfile import did_you_mean
 
-__all__ = ["Decision", "Demand", "Figure", "GateFailed", "decide", "matching"]
+__all__ = [
+    "Decision", "Demand", "Figure", "GateFailed", "check_limits", "decide", "found_by", "matching",
+]  # fmt: skip
 
 Verdict = Literal["holds", "fails", "insufficient"]
 
@@ -134,10 +137,15 @@ def risk_of(rule: Rule, level: float) -> str:
 
 
 def decide(key: str, cell: Cell, demand: Demand) -> Decision:
-    """Decide one criterion on one cell."""
+    """Decide one criterion on one cell.
+
+    Raises:
+        ConfigError: the limit lies outside the metric's range.
+    """
     criterion = demand.criterion
     if criterion.grade is not None:
         raise ValueError("a grade is decided by the policy's scale")
+    check_limits(key, criterion, cell.range)
     for tag, wanted in criterion.where.items():
         part = cell.slices.get(tag, {}).get(wanted)
         if part is None:
@@ -159,6 +167,27 @@ def decide(key: str, cell: Cell, demand: Demand) -> Decision:
     return Decision(
         key, cell.title, demand.words, _rule_words(demand), verdict, reason, cell, estimate, bound
     )
+
+
+def check_limits(key: str, criterion: Criterion, ends: tuple[float, float]) -> None:
+    """That a limit lies within its metric's range: 5 % of a share is 0.05.
+
+    Raises:
+        ConfigError: it does not.
+    """
+    low, high = ends
+    wrong = [
+        limit
+        for limit in (criterion.at_least, criterion.at_most, criterion.of)
+        if limit is not None and not low <= limit <= high
+    ]
+    if criterion.within is not None and criterion.within > high - low:
+        wrong.append(criterion.within)
+    if wrong:
+        raise ConfigError(
+            f"{key}: {criterion.words}: {wrong[0]:g} lies outside the metric's range, {low:g} to "
+            f"{high:g}; limits are in the metric's unit, 5 % of a share is 0.05"
+        )
 
 
 def nothing(key: str, demand: Demand, reason: str, title: str = "") -> Decision:
@@ -244,16 +273,26 @@ def _size(cell: Cell, criterion: Criterion) -> int | None:
 
 def matching(scorecard: Scorecard, pattern: str) -> list[str]:
     """The keys of the metrics that a criterion's pattern finds, in the scorecard's order."""
+    headlines = {
+        name: f"{name}/{card.headline.task}/{card.headline.metric}"
+        for name, card in scorecard.dimensions.items()
+        if card.headline is not None
+    }
+    return found_by(pattern, scorecard.cells(), headlines)
+
+
+def found_by(pattern: str, keys: Iterable[str], headlines: Mapping[str, str]) -> list[str]:
+    """Which of these keys a criterion's pattern finds, in their order.
+
+    Args:
+        headlines: dimension -> the key of its headline.
+    """
     parts = pattern.split("/")
     if len(parts) == 2 and parts[1] == "headline":
-        return [
-            f"{name}/{card.headline.task}/{card.headline.metric}"
-            for name, card in scorecard.dimensions.items()
-            if fnmatchcase(name, parts[0]) and card.headline is not None
-        ]
+        return [key for name, key in headlines.items() if fnmatchcase(name, parts[0])]
     return [
         key
-        for key in scorecard.cells()
+        for key in keys
         if len(parts) == 3
         and all(fnmatchcase(a, b) for a, b in zip(key.split("/"), parts, strict=True))
     ]

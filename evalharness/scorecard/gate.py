@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from evalharness.errors import ConfigError
 from evalharness.policies import Criterion, Policy
-from evalharness.scorecard.decisions import Decision, Demand, decide, matching, nothing, risk_of
+from evalharness.scorecard.decisions import (
+    Decision,
+    Demand,
+    check_limits,
+    decide,
+    found_by,
+    matching,
+    nothing,
+    risk_of,
+)  # fmt: skip
 from evalharness.scorecard.grades import counterpart_of, graded
-from evalharness.scorecard.model import INSUFFICIENT, Scorecard
+from evalharness.scorecard.model import DIMENSIONS, INSUFFICIENT, Scorecard
 
-__all__ = ["Gate", "decided"]
+__all__ = ["Gate", "decided", "planned_faults"]
 
 
 @dataclass(frozen=True)
@@ -26,6 +37,8 @@ class Gate:
     level: float
     #: Metrics that were decided without the counterpart that they must not be read without.
     alone: tuple[tuple[str, str], ...] = ()
+    #: Why figures that were decided on are no evidence about a model.
+    demonstration: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> str:
@@ -58,7 +71,9 @@ class Gate:
             f"{key} is not to be read without {pair}, on which the policy has no criterion"
             for key, pair in self.alone
         ]
-        return [said, *(demanded if len(self.decisions) > 1 else []), *self.risks, *alone]
+        shown = [f"DEMONSTRATION, no evidence about a model: {why}" for why in self.demonstration]
+        several = demanded if len(self.decisions) > 1 else []
+        return [*shown, said, *several, *self.risks, *alone]
 
     def to_json(self) -> dict[str, Any]:
         """As plain data."""
@@ -96,7 +111,58 @@ def decided(name: str, scorecard: Scorecard, policy: Policy, *, before: bool) ->
         if not keys:
             found.append(nothing(criterion.metric, demand, "the run has no such metric"))
         found += [_decision(key, with_grades, demand, policy) for key in keys]
-    return Gate(name, policy, before, tuple(found), scorecard.level, _alone(with_grades, found))
+    return Gate(
+        name, policy, before, tuple(found), scorecard.level,
+        _alone(with_grades, found), _demonstration(scorecard, found),
+    )  # fmt: skip
+
+
+def planned_faults(
+    policy: Policy, planned: Mapping[str, tuple[float, float]], headlines: Mapping[str, str]
+) -> list[str]:
+    """Which criteria a run can only leave undecided: it has no such metric.
+
+    Args:
+        planned: ``dimension/task/metric`` -> the metric's range.
+        headlines: dimension -> the key of its headline.
+
+    Raises:
+        ConfigError: a name that is probably mistyped, or a limit outside its metric's range: after
+            the first call neither can be mended.
+    """
+    faults = []
+    for criterion in policy.criteria:
+        keys = found_by(criterion.metric, planned, headlines)
+        for key in keys:
+            if criterion.grade is None:
+                check_limits(key, criterion, planned[key])
+        if keys:
+            continue
+        names = [*planned, *(f"{name}/headline" for name in DIMENSIONS)]
+        near = difflib.get_close_matches(criterion.metric, names, n=1, cutoff=0.85)
+        if near and near[0] != criterion.metric:
+            raise ConfigError(
+                f"policy {policy.label}: criteria: {criterion.metric}: the run has no such metric; "
+                f"did you mean '{near[0]}'?"
+            )
+        faults.append(
+            f"policy {policy.label}: {criterion.metric} is demanded, and this run has no such "
+            "metric: the gate will be undecided"
+        )
+    return faults
+
+
+def _demonstration(scorecard: Scorecard, decisions: list[Decision]) -> tuple[str, ...]:
+    tasks = {tuple(decision.key.split("/")[:2]) for decision in decisions}
+    return tuple(
+        dict.fromkeys(
+            reason
+            for name, card in scorecard.dimensions.items()
+            for task, tested in card.tasks.items()
+            if (name, task) in tasks
+            for reason in tested.demonstration
+        )
+    )
 
 
 def _alone(scorecard: Scorecard, decisions: list[Decision]) -> tuple[tuple[str, str], ...]:
