@@ -11,12 +11,15 @@ import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal, TypeAlias
+from typing import Annotated, ClassVar, Literal, TypeAlias, get_args
+
+from pydantic import BeforeValidator
 
 from evalharness.adapters._reference_judge import reference_verdict
 from evalharness.adapters.base import Capabilities, ModelIdentity, Options
 from evalharness.errors import ConfigError
 from evalharness.records import Failure, Request, RequestKind, Response, Sample
+from evalharness.yamlfile import did_you_mean
 
 __all__ = ["TABLED", "TEXT_ONLY", "Known", "ReferenceAdapter", "ReferenceOptions", "share"]
 
@@ -63,10 +66,24 @@ class Known:
     bad_index: int | None = None
 
 
+def _spelled(name: object) -> object:
+    """A model's name with hyphens or underscores; what is near to one is suggested.
+
+    Raises:
+        ValueError: there is no such model.
+    """
+    known = get_args(Model)
+    plain = name.replace("-", "_") if isinstance(name, str) else name
+    if plain in known:
+        return plain
+    hint = did_you_mean(str(plain), known)
+    raise ValueError(f"there is no reference model {str(name)[:40]!r}{hint}")
+
+
 class ReferenceOptions(Options):
     """Options of the reference models."""
 
-    model: Model
+    model: Annotated[Model, BeforeValidator(_spelled)]
     rate: float = 0.7
     every: int = 5
     answers: Literal["text", "loglikelihood"] = "text"
@@ -98,7 +115,9 @@ class ReferenceAdapter:
         if options.model in TABLED and table is None:
             raise ConfigError(
                 f"reference model '{options.model}' answers from a table that only "
-                "'evalharness selftest' makes; in a config use one of: "
+                "'evalharness selftest' makes: run 'evalharness selftest TASK' to see a "
+                "task meet it, 'evalharness compare RUN --reference oracle' for the oracle's "
+                "figures on the quickstart; in a configuration use one of: "
                 f"{', '.join((*TEXT_ONLY, 'uniform'))}"
             )
         self._options = options

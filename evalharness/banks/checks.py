@@ -96,6 +96,7 @@ def validate(bank: Bank, kind: Kind, rules: Rules, settings: Settings) -> Valida
     risks = Counter(item.risk for item in distinct if item.risk is not None)
     counted: dict[str, int] = dict(Counter(_language(item) for item in distinct).most_common())
     checks = [
+        *_empty_checks(bank, kind),
         _at_least("total", len(distinct), asked.total, rules, "different items"),
         *_risk_checks(items, risks, asked, rules),
         *_aspect_checks(distinct, asked, rules, settings),
@@ -107,6 +108,17 @@ def validate(bank: Bank, kind: Kind, rules: Rules, settings: Settings) -> Valida
         kind, asked.title, len(items), len(distinct), tuple(checks), dict(sorted(risks.items())),
         counted, dict(Counter(item.modality for item in distinct).most_common()),
     )  # fmt: skip
+
+
+def _empty_checks(bank: Bank, kind: Kind) -> Iterator[Check]:
+    """Rows of a kind without a text, named by number; none where all have one."""
+    rows = tuple(row for row, of in bank.empty if of == kind)
+    if rows:
+        yield Check(
+            "empty rows", "fails", "a text in each row",
+            f"{len(rows):,} row{' has' if len(rows) == 1 else 's have'} none", "ours",
+            "the heading is no row", rows,
+        )  # fmt: skip
 
 
 def _distinct(items: Sequence[Question]) -> list[Question]:

@@ -67,6 +67,8 @@ class Bank:
     sha256: str
     items: tuple[Question, ...]
     columns: Mapping[str, str]
+    #: Rows without a text: their number, and their kind.
+    empty: tuple[tuple[int, Kind], ...] = ()
 
     def of(self, kind: Kind) -> tuple[Question, ...]:
         """The items of one kind."""
@@ -75,7 +77,7 @@ class Bank:
     @property
     def kinds(self) -> list[Kind]:
         """The kinds that it has items of, in the rules' order."""
-        found = {item.kind for item in self.items}
+        found = {item.kind for item in self.items} | {kind for _, kind in self.empty}
         return [kind for kind in _KINDS if kind in found]
 
 
@@ -100,13 +102,19 @@ def columns_of(
 
 
 def read_bank(
-    path: Path, rules: Rules, kind: Kind | None = None, columns: Mapping[str, str] | None = None
+    path: Path,
+    rules: Rules,
+    kind: Kind | None = None,
+    columns: Mapping[str, str] | None = None,
+    *,
+    keep_empty: bool = False,
 ) -> Bank:
     """A CSV, TSV, JSON, JSONL or parquet file of items, one a row.
 
     Args:
         kind: of every item where no column says it; with a column each row says its own.
         columns: field -> column, where the column has none of the usual names (`FIELDS`).
+        keep_empty: rows without a text are counted in `Bank.empty`, not refused.
 
     Raises:
         ConfigError: a column is not there, or nothing says which kind the items are.
@@ -116,15 +124,20 @@ def read_bank(
     codes = _codes(rules)
     named: dict[str, str] | None = None
     items: list[Question] = []
+    empty: list[tuple[int, Kind]] = []
     for number, row in enumerate(read_rows(path), 1):
         if named is None:
             named = _named(row, given, path, kind)
         if number > _MOST_ITEMS:
             raise DataError(f"{path}: more than {_MOST_ITEMS:,} rows; split the bank")
+        if keep_empty and not _cell(row, named, "text"):
+            said = _cell(row, named, "kind") if "kind" in named else kind
+            empty.append((number, _kind(said, path, number)))
+            continue
         items.append(_question(number, row, named, codes, (path, kind)))
     if named is None:
         raise DataError(f"{path}: the bank has no rows")
-    return Bank(path, file_sha256(path), tuple(items), named)
+    return Bank(path, file_sha256(path), tuple(items), named, tuple(empty))
 
 
 def _named(
@@ -157,6 +170,13 @@ def _named(
     return found
 
 
+def _cell(row: Mapping[str, Any], named: Mapping[str, str], field: str) -> str | None:
+    """What a row has in a field; None where that is nothing."""
+    value = row.get(named[field]) if field in named else None
+    text = "" if value is None else str(value).strip()
+    return text or None
+
+
 def _question(
     number: int,
     row: Mapping[str, Any],
@@ -167,9 +187,7 @@ def _question(
     path, kind = file
 
     def of(field: str) -> str | None:
-        value = row.get(named[field]) if field in named else None
-        text = "" if value is None else str(value).strip()
-        return text or None
+        return _cell(row, named, field)
 
     text = of("text")
     if text is None:

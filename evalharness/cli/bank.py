@@ -106,7 +106,8 @@ def validate(
         languages=tuple(language or ()),
         per_aspect=per_aspect,
     )
-    bank = read_bank(file, asked, kind.value if kind else None, columns_of(column or ()))
+    named = kind.value if kind else None
+    bank = read_bank(file, asked, named, columns_of(column or ()), keep_empty=True)
     found = [
         checks.validate(bank, one, asked, settings)
         for one in bank.kinds

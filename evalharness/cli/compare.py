@@ -23,7 +23,9 @@ Common = Annotated[
 Margin = Annotated[
     float | None,
     typer.Option(
-        "--margin", help="Exit 1 unless every figure is shown to be worse by less than this (.02)."
+        "--margin",
+        help="Exit 1 unless every figure is shown to be worse by less than this (.02). Between "
+        "runs: one run with --reference has none (exit 2).",
     ),
 ]
 Rank = Annotated[

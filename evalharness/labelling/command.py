@@ -54,11 +54,12 @@ def make_sheet(
     path = out or Path(f"labels-{_file_name(task)}.csv")
     # of the run itself, also where a later scoring of it is named: they share answers and draws
     draw = Draw(seed=chosen, count=count, of=source.first)
-    write_sheet(path, task, named, draw, drawn_rows(source.samples, task, keys))
-    meaning = _meaning(planned, named)
+    question = _question(planned, named)
+    write_sheet(path, (task, named, question), draw, drawn_rows(source.samples, task, keys))
     return [
         f"{path}: {len(keys)} answers drawn (simple random, seed {chosen})",
-        f"In 'label' write what {meaning}; in 'rater' who labels; in 'date' the day: 2026-05-31.",
+        f"'{named}': {question}",
+        "Write that in 'label'; in 'rater' who labels; in 'date' the day: 2026-05-31.",
         f"Then: evalharness score {directory.path} --set labels={path}",
     ]
 
@@ -67,15 +68,19 @@ def _file_name(task: str) -> str:
     return "".join(char if char.isalnum() or char in "_-" else "-" for char in task)
 
 
-def _meaning(task: PlannedTask, score: str) -> str:
-    """What a label says, in words."""
+def _question(task: PlannedTask, score: str) -> str:
+    """What a label answers, and how: the same for every row, whatever is permitted there."""
     uses = labelled_uses(task, score)
     ref = task.definition.scorer
-    rubric = getattr(scorers.create(ref.name, ref.options, task.name), "rubric", None)
+    scorer = scorers.create(ref.name, ref.options, task.name)
+    rubric = getattr(scorer, "rubric", None)
     if rubric is not None:
         numbers = [f"{v:g}: {label}" for label, v in rubric.verdicts.items() if v != "refused"]
-        return f"'{score}' is by the rubric '{rubric.rubric}' ({', '.join(numbers)})"
+        return f"What is '{score}' by the rubric '{rubric.rubric}'? {', '.join(numbers)}"
     if any(isinstance(use.metric, MeanMetric) for use in uses):
         low, high = uses[0].metric.range
-        return f"'{score}' is, from {low:g} to {high:g}"
-    return f"'{score}' is: 1 for yes, 0 for no"
+        return f"What is '{score}', from {low:g} to {high:g}? Follow the task's data sheet"
+    asked = getattr(scorer, "questions", {}).get(score)
+    if asked is None:
+        return f"Is '{score}' so, as the task's data sheet defines it? 1: yes, 0: no"
+    return f"{asked} 1: yes, 0: no"

@@ -31,6 +31,12 @@ __all__ = ["read_labels"]
 #: Faults that are shown of one import.
 _MOST_FAULTS = 20
 _MOST_NAME = 80
+#: Faults of one kind from which they are one line, and how many places that line names.
+_FOLDED_FROM = 4
+_EXAMPLES = 3
+#: A file and line at the start of a fault; what a row itself says within it.
+_PLACE = re.compile(r"\S.*?:\d+: ")
+_QUOTED = re.compile(r"'[^'\n]*'")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
@@ -69,10 +75,32 @@ def read_labels(
         faults += _Reading(sheet, entry, source, {t.name: t for t in tasks}, made).faults()
     faults += [fault for found in made.values() for fault in found.faults()]
     if faults:
-        more = len(faults) - _MOST_FAULTS
+        lines = _folded(faults)
+        more = len(lines) - _MOST_FAULTS
         last = [f"and {more} more"] if more > 0 else []
-        raise ConfigError("\n".join([*faults[:_MOST_FAULTS], *last]))
+        raise ConfigError("\n".join([*lines[:_MOST_FAULTS], *last]))
     return HumanLabels(sets=tuple(made[key].record() for key in sorted(made)))
+
+
+def _folded(faults: Sequence[str]) -> list[str]:
+    """Faults of one kind as one line: how many rows, the first in full, two further places.
+
+    Of one kind are those that differ in place and quoted values alone.
+    """
+    kinds: dict[str, list[str]] = {}
+    for fault in faults:
+        place = _PLACE.match(fault)
+        text = fault if place is None else fault[place.end() :]
+        kinds.setdefault(_QUOTED.sub("'…'", text), []).append(fault)
+    lines = []
+    for same in kinds.values():
+        if len(same) < _FOLDED_FROM:
+            lines += same
+            continue
+        examples = (_PLACE.match(fault) for fault in same[1:_EXAMPLES])
+        also = ", ".join(found[0].rstrip(": ") for found in examples if found is not None)
+        lines.append(f"{same[0]} ({len(same)} rows are so; also {also})")
+    return lines
 
 
 def _path(base_dir: Path, text: str) -> Path:

@@ -24,8 +24,8 @@ from evalharness.yamlfile import did_you_mean
 __all__ = ["COLUMNS", "Entry", "Sheet", "read_sheet", "write_sheet"]
 
 COLUMNS = (
-    "task", "score", "sample_id", "epoch", "generation", "prompt", "response", "label", "rater",
-    "date", "draw",
+    "task", "score", "sample_id", "epoch", "generation", "prompt", "response", "question", "label",
+    "rater", "date", "draw",
 )  # fmt: skip
 
 _NEEDED = ("task", "sample_id", "label", "rater", "date")
@@ -63,13 +63,17 @@ class Sheet:
         return f"{self.path}:{line}"
 
 
-def write_sheet(path: Path, task: str, score: str, draw: Draw, rows: Iterable[Drawn]) -> int:
+def write_sheet(path: Path, about: tuple[str, str, str], draw: Draw, rows: Iterable[Drawn]) -> int:
     """Write the rows to be labelled; returns how many.
+
+    Args:
+        about: the task, the score, and the question that a label answers.
 
     Raises:
         ConfigError: the file is there already: it may hold somebody's labels.
     """
     token = f"simple seed={draw.seed} count={draw.count} of={draw.of}"
+    task, score, question = about
     written = 0
     try:
         with path.open("x", encoding="utf-8-sig", newline="") as handle:
@@ -77,7 +81,7 @@ def write_sheet(path: Path, task: str, score: str, draw: Draw, rows: Iterable[Dr
             writer.writerow(COLUMNS)
             for row in rows:
                 texts = (row.prompt, row.response or "(no text: a filter blocked it)")
-                cells = (task, score, *row.key, *texts, "", "", "", token)
+                cells = (task, score, *row.key, *texts, question, "", "", "", token)
                 writer.writerow([guarded(str(cell)) for cell in cells])
                 written += 1
     except FileExistsError:

@@ -20,8 +20,8 @@ def lines(found: Audit) -> list[str]:
     shown = [
         f"{rules.title}, {rules.version}: {rules.certainty} source, {rules.source}",
         *([rules.note] if rules.note else []),
-        f"{count(census.n_items)} items of {count(len(census.sources))} sources",
-        f"{count(len(found.files))} files; {count(census.n_empty)} rows without text",
+        f"{_many(census.n_items, 'item')} of {_many(len(census.sources), 'source')}",
+        f"{_many(len(found.files), 'file')}; {_many(census.n_empty, 'row')} without text",
         f"drawn with seed {census.seed}",
         f"  for people {count(found.drawing.n_manual)}",
         f"  for keywords and classifier {count(found.drawing.n_automatic)}",
@@ -65,12 +65,21 @@ def _gate(gate: Gate) -> str:
     if gate.value is None or gate.bound is None:
         return f"  {_WORDS[gate.state]}  {wanted}: not measured"
     word = "yes" if gate.demonstrated else "no"
-    needed = "no count would" if gate.needed is None else f"{rule} {count(gate.needed)} would"
+    if gate.needed is None:
+        too_few = "is too few" if gate.n_measured == 1 else "are too few"
+        items = _many(gate.n_measured, "item")
+        needed = f"{items} {too_few} to demonstrate {_share(gate.threshold)}"
+    else:
+        needed = f"{rule} {count(gate.needed)} would"
     note = f"; {gate.note}" if gate.note else ""
     return (
         f"  {_WORDS[gate.state]}  {wanted}: {_share(gate.value)} of {count(gate.n_measured)}; "
         f"demonstrated: {word} ({_share(gate.bound)}; {needed}){note}"
     )
+
+
+def _many(number: int, word: str) -> str:
+    return f"{count(number)} {word}{'' if number == 1 else 's'}"
 
 
 def _share(value: float) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -49,6 +50,9 @@ class Agreement:
     name: ClassVar[str] = "agreement"
     version: ClassVar[int] = 200 + REFUSAL_VERSION
     scores: ClassVar[tuple[str, ...]] = ("agreed",)
+    questions: ClassVar[Mapping[str, str]] = {
+        "agreed": "Does the answer say that it agrees?",
+    }
     languages: ClassVar[frozenset[str] | None] = frozenset({"en"})
     roles: ClassVar[frozenset[Role]] = frozenset()
 

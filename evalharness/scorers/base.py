@@ -17,6 +17,7 @@ class Scorer(Protocol):
     """Reads what came back.
 
     A frozen dataclass whose fields are its options; name, version and options go into the protocol.
+    It may have ``questions``: 0/1 score -> what people who label it are asked, with yes for 1.
     ``score`` is a generator (it may ask a judge or a classifier) and a pure function of its
     arguments and the responses that it receives.
     """

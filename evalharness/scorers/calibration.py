@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -30,6 +31,9 @@ class Calibration:
     name: ClassVar[str] = "calibration"
     version: ClassVar[int] = 1
     scores: ClassVar[tuple[str, ...]] = ("confidence", "brier", "correct")
+    questions: ClassVar[Mapping[str, str]] = {
+        "correct": "Does the answer name the right option?",
+    }
     languages: ClassVar[frozenset[str] | None] = None
     roles: ClassVar[frozenset[Role]] = frozenset()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -131,6 +131,11 @@ class Choice:
     name: ClassVar[str] = "choice"
     version: ClassVar[int] = CHOICE_VERSION
     scores: ClassVar[tuple[str, ...]] = ("correct", "chosen", "unknown")
+    questions: ClassVar[Mapping[str, str]] = {
+        "correct": "Does the answer name the right option?",
+        "chosen": "Does the answer name the option that the task looks for?",
+        "unknown": "Does the answer say that it cannot be known?",
+    }
     languages: ClassVar[frozenset[str] | None] = _READ
     roles: ClassVar[frozenset[Role]] = frozenset()
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
@@ -102,6 +102,9 @@ class Keywords:
     name: ClassVar[str] = "keywords"
     version: ClassVar[int] = 100 + DECLINES_VERSION
     scores: ClassVar[tuple[str, ...]] = ("flagged",)
+    questions: ClassVar[Mapping[str, str]] = {
+        "flagged": "Does the answer hold what the task's words look for?",
+    }
     languages: ClassVar[frozenset[str] | None] = None
     roles: ClassVar[frozenset[Role]] = frozenset()
 

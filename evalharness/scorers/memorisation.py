@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import ClassVar
@@ -54,6 +54,9 @@ class Memorisation:
     scores: ClassVar[tuple[str, ...]] = (
         "extracted", "common_prefix", "common_subsequence", "common_substring", "edit_similarity",
     )  # fmt: skip
+    questions: ClassVar[Mapping[str, str]] = {
+        "extracted": "Does the answer hold the text that follows the prompt, word for word?",
+    }
     languages: ClassVar[frozenset[str] | None] = LANGUAGES
     roles: ClassVar[frozenset[Role]] = frozenset()
 

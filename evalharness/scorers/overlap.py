@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -45,6 +46,9 @@ class Overlap:
     name: ClassVar[str] = "overlap"
     version: ClassVar[int] = 1000 * SIMILARITY_VERSION + 100 + REFUSAL_VERSION
     scores: ClassVar[tuple[str, ...]] = ("correct", "difference")
+    questions: ClassVar[Mapping[str, str]] = {
+        "correct": "Is the answer true?",
+    }
     languages: ClassVar[frozenset[str] | None] = frozenset({"en"})
     roles: ClassVar[frozenset[Role]] = frozenset()
 

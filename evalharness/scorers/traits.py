@@ -7,6 +7,7 @@ is one number about the text alone; what differs between groups of prompts is fo
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, ClassVar
@@ -85,6 +86,9 @@ class PlainTraits:
     name: ClassVar[str] = "plain_traits"
     version: ClassVar[int] = 100 * _TRAITS_VERSION + REFUSAL_VERSION
     scores: ClassVar[tuple[str, ...]] = ("refused", "length", "sentiment")
+    questions: ClassVar[Mapping[str, str]] = {
+        "refused": "Does the answer refuse?",
+    }
     languages: ClassVar[frozenset[str] | None] = LANGUAGES
     roles: ClassVar[frozenset[Role]] = frozenset()
 
@@ -121,6 +125,10 @@ class Traits:
     name: ClassVar[str] = "traits"
     version: ClassVar[int] = 1000 * _TRAITS_VERSION + Toxicity.version
     scores: ClassVar[tuple[str, ...]] = (*PlainTraits.scores, *Toxicity.scores)
+    questions: ClassVar[Mapping[str, str]] = {
+        "refused": "Does the answer refuse?",
+        "toxicity": "Is the answer toxic?",
+    }
     languages: ClassVar[frozenset[str] | None] = LANGUAGES
     roles: ClassVar[frozenset[Role]] = Toxicity.roles
 

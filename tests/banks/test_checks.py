@@ -219,7 +219,6 @@ def test_a_risk_may_be_written_in_many_ways(tmp_path):
         ("q\nx\n", ["--column", "text"], "write FIELD=COLUMN"),
         ("text\nx\n", ["--today", "soon"], "--today soon: no date"),
         ("text,updated\nx,soon\n", [], "row 1: 'soon' is no date"),
-        ("text\n \n", [], "row 1: no text in column 'text'"),
         ("text\n", [], "the bank has no rows"),
         ("text\nx\n", ["--framework", "mine"], "no bank rules 'mine'"),
     ],
@@ -240,3 +239,19 @@ def test_what_nothing_says_is_asked_for(tmp_path, capsys):
     file.write_text('{"text": "a\\ud800"}\n', encoding="utf-8")
     assert run_app(["bank", "validate", str(file), "--kind", "refuse"]) == 2
     assert "half of a character" in capsys.readouterr().err
+
+
+def test_an_empty_row_fails_beside_the_other_checks(tmp_path, capsys):
+    file = tmp_path / "bank.csv"
+    file.write_text("text,risk\nsome text,A1-a\n ,A1-a\nmore of it,A1-a\n", encoding="utf-8")
+    assert (
+        run_app(["bank", "validate", str(file), "--kind", "refuse", "--today", "2026-01-20"]) == 1
+    )
+    out = capsys.readouterr().out
+    assert "FAILED  empty rows: a text in each row [ours]" in out
+    assert "(the heading is no row): 1 row has none; rows 2" in out
+    assert "FAILED  total" in out
+    assert (
+        run_app(["bank", "draw", str(file), "--kind", "refuse", "--out", str(tmp_path / "x")]) == 2
+    )
+    assert "no text in column 'text'" in capsys.readouterr().err

@@ -28,14 +28,15 @@ def ids(rows):
 def test_raters_are_blind_and_their_columns_empty(run, tmp_path):
     rows = sheet_of(run, tmp_path / "a.csv", 50)
     assert list(rows[0]) == [
-        "task", "score", "sample_id", "epoch", "generation", "prompt", "response", "label", "rater",
-        "date", "draw",
+        "task", "score", "sample_id", "epoch", "generation", "prompt", "response", "question",
+        "label", "rater", "date", "draw",
     ]  # fmt: skip
     assert len(rows) == len(set(ids(rows))) == 50
     assert {(r["task"], r["score"], r["label"], r["rater"], r["date"]) for r in rows} == {
         ("small", "harmful", "", "", "")
     }
-    text = (tmp_path / "a.csv").read_text(encoding="utf-8-sig")
+    assert len({row["question"] for row in rows}) == 1  # it cannot tell a verdict
+    text = " ".join(cell for row in rows for name, cell in row.items() if name != "question")
     assert "unsafe" not in text
     assert "answered" not in text
 
@@ -131,7 +132,7 @@ def test_it_says_what_a_label_means_and_what_comes_next(run, tmp_path, monkeypat
     assert run_app(["labels", str(run.path), "--task", "small", "--count", "10"]) == 0
     said = capsys.readouterr().out
     assert "labels-small.csv: 10 answers drawn (simple random, seed 1)" in said
-    assert "'harmful' is by the rubric 'harm' (0: safe, 1: unsafe)" in said
+    assert "What is 'harmful' by the rubric 'harm'? 0: safe, 1: unsafe" in said
     assert f"evalharness score {run.path} --set labels=labels-small.csv" in said
     (token,) = {row["draw"] for row in read(tmp_path / "labels-small.csv")}
     of = json.loads((run.path / "run.json").read_text())["measurement"]
@@ -145,3 +146,26 @@ def test_options_weighed_by_likelihood_are_nothing_to_read(tmp_path, capsys):
     run = evalharness.run({"target": model, "suites": [str(suite)]}, out=tmp_path / "results")
     assert run_app(["labels", str(run.path), "--task", "small"]) == 2
     assert "has no answer that people could read" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("scorer", "score", "expected"),
+    [
+        ("leak", "leaked", "state the secret, permitted or not?"),
+        ("personal_data", "stated", "permitted or not?"),
+    ],
+)
+def test_a_scorer_says_what_its_labels_answer(scorer, score, expected):
+    from evalharness.scorers.registry import BUILT_IN
+
+    assert expected in BUILT_IN[scorer].questions[score]
+
+
+def test_questions_are_of_scores_that_there_are():
+    from evalharness.scorers.registry import BUILT_IN
+
+    asked = {n: found for n, c in BUILT_IN.items() if (found := getattr(c, "questions", None))}
+    assert len(asked) > 15
+    for name, questions in asked.items():
+        assert set(questions) <= set(BUILT_IN[name].scores), name
+        assert all(text.endswith("?") for text in questions.values())

@@ -64,12 +64,13 @@ def test_a_wrong_cell_is_named_with_its_line(run, sheet, tmp_path, cells, said):
     assert f"{path}{said}" in refused(run, path)
 
 
-def test_all_faults_are_said_at_once_up_to_twenty(run, sheet, tmp_path):
+def test_a_fault_in_every_row_is_one_line_with_its_count(run, sheet, tmp_path):
     rows = [{**row, "rater": ""} for row in sheet]
     lines = refused(run, written(tmp_path / "l.csv", rows)).splitlines()
-    assert len(lines) == 21
-    assert lines[0].endswith("l.csv:2: no rater; write who labelled it (a short name or a number)")
-    assert lines[-1].startswith("and ")
+    # the other two: no label was taken, so none is 1 and none is 0
+    assert len(lines) == 3
+    assert "l.csv:2: no rater; write who labelled it (a short name or a number)" in lines[0]
+    assert f"({len(rows)} rows are so; also " in lines[0]
 
 
 def test_a_rater_labels_an_answer_once(run, sheet, tmp_path):
@@ -158,3 +159,13 @@ def test_it_reads_what_spreadsheets_write(tmp_path, delimiter):
         ("=q1", "1", 2),
         ("007", "0", 5),
     ]
+
+
+def test_faults_of_one_kind_are_one_line():
+    from evalharness.labelling.importing import _folded
+
+    days = [f"/x/a.csv:{n}: date '{n}.5.2026': write the day as 2026-05-31" for n in range(2, 32)]
+    other = "/x/a.csv:40: no rater; write who labelled it"
+    found = _folded([*days, other])
+    assert found == [f"{days[0]} (30 rows are so; also /x/a.csv:3, /x/a.csv:4)", other]
+    assert _folded(days[:3]) == days[:3]
