@@ -42,6 +42,7 @@ benchmarks: venv
 	$(BIN)/python benchmarks/remote.py --scaling --sizes 1000 5000
 	$(BIN)/python benchmarks/remote.py --memory 50000
 	$(BIN)/python benchmarks/compare.py --runs 4 --samples 20000 --rank
+	$(BIN)/python benchmarks/library.py --runs 8 --samples 20000
 
 venv: $(VENV)/.installed
 

@@ -6,7 +6,8 @@ Run an evaluation and look at it::
 
     run = evalharness.run({"target": "demo", "tasks": ["quickstart_factuality"]})
     run.scorecard.dimensions["factuality"]
-    run.samples.groupby("outcome").size()
+    run.samples.counts("outcome")
+    evalharness.load_runs("results/*").metrics
 
 Importing this package imports nothing heavy; each name loads what it needs at first use.
 """
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
         Response,
         Sample,
     )
+    from evalharness.runs import Runs, load_runs
+    from evalharness.samples import Samples
     from evalharness.scorecard.model import Scorecard
 
 __all__ = [
@@ -63,12 +66,15 @@ __all__ = [
     "Response",
     "Run",
     "RunError",
+    "Runs",
     "Sample",
+    "Samples",
     "Scorecard",
     "TaskError",
     "Wrapped",
     "compare",
     "load_run",
+    "load_runs",
     "run",
 ]
 
@@ -86,7 +92,9 @@ _HOME = {
         ),
         "evalharness.records",
     ),
+    **dict.fromkeys(("Runs", "load_runs"), "evalharness.runs"),
     "Comparison": "evalharness.comparison",
+    "Samples": "evalharness.samples",
     "Scorecard": "evalharness.scorecard.model",
     "Wrapped": "evalharness.adapters.wrap",
 }  # fmt: skip

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from evalharness import pipeline
 from evalharness.adapters.base import Adapter
@@ -17,11 +16,9 @@ from evalharness.config import Loaded, load_config
 from evalharness.engine.plan import Plan
 from evalharness.errors import ConfigError
 from evalharness.records import Role
-from evalharness.scorecard.model import DIMENSIONS, Scorecard
+from evalharness.samples import Samples
+from evalharness.scorecard.model import Scorecard
 from evalharness.store.directory import RunDirectory
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 __all__ = ["Run", "compare", "load_run", "run"]
 
@@ -51,6 +48,11 @@ class Run:
         return self.path.name
 
     @property
+    def model(self) -> str:
+        """What was tested, as its identity calls it."""
+        return str(self.scorecard.target.get("model") or self.scorecard.name)
+
+    @property
     def report(self) -> Path:
         """The scorecard as a page: ``report.html``."""
         return self._directory.report
@@ -66,11 +68,9 @@ class Run:
         return pipeline.load_scorecard(self._directory)
 
     @cached_property
-    def samples(self) -> pd.DataFrame:
-        """One row a sample, epoch and generation; ``tags`` and ``target`` hold dictionaries."""
-        from evalharness.store.samples import read_samples
-
-        return read_samples(self._directory.samples)
+    def samples(self) -> Samples:
+        """One row a sample, epoch and generation, read when asked for: ``.to_frame()``."""
+        return Samples([(self.run_id, self._directory.samples)])
 
     @property
     def stopped(self) -> str | None:
@@ -87,7 +87,9 @@ class Run:
         return f"Run({str(self.path)!r})"
 
     def _repr_html_(self) -> str:
-        return _table(self.run_id, self.scorecard)
+        from evalharness.reports.notebook import scorecard_fragment
+
+        return scorecard_fragment(self.scorecard, self.run_id)
 
 
 def run(
@@ -166,6 +168,9 @@ def compare(*runs: str | Path | Run, common: bool = False, rank: Sequence[str] =
 def load_run(path: str | Path) -> Run:
     """Open a finished run.
 
+    >>> evalharness.load_run(run.path).run_id
+    'first-...'
+
     Raises:
         RunError: the folder is missing, holds no run, or one that was not finished.
     """
@@ -218,32 +223,3 @@ def _claimed(out: Path, plan: Plan, fresh: bool) -> Iterator[RunDirectory]:
             directory.check_belongs(plan.measurement)
             yield directory
             return
-
-
-def _table(run_id: str, scorecard: Scorecard) -> str:
-    """A small table of the headlines, for notebooks."""
-    from evalharness.reports.numbers import Quantity
-
-    rows = []
-    for name in DIMENSIONS:
-        card = scorecard.dimensions[name]
-        label = html.escape(name.replace("_", " "))
-        if card.headline is None:
-            rows.append(f"<tr><th>{label}</th><td colspan=4>not tested</td></tr>")
-            continue
-        cell = card.tasks[card.headline.task].metrics[card.headline.metric]
-        quantity = Quantity.of(cell)
-        value = "not measured" if cell.value is None else quantity.value(cell.value)
-        span = cell.interval
-        said = [cell.grade, "demonstration" if card.tasks[card.headline.task].demonstration else ""]
-        marks = "".join(f" <i>{html.escape(mark)}</i>" for mark in said if mark)
-        shown = "no interval" if span is None else quantity.span(span.low, span.high)
-        rows.append(
-            f"<tr><th>{label}</th><td>{html.escape(cell.title)} "
-            f"<small>({html.escape(card.headline.task)})</small></td>"
-            f"<td><b>{html.escape(value)}</b></td><td>{html.escape(shown)}</td>"
-            f"<td>{cell.n_measured} of {cell.n_planned} {html.escape(cell.counted)}{marks}</td>"
-            "</tr>"
-        )
-    head = "<tr><th></th><th>metric</th><th>value</th><th>interval</th><th>measured</th></tr>"
-    return f"<table><caption>{html.escape(run_id)}</caption>{head}{''.join(rows)}</table>"

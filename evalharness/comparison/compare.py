@@ -22,6 +22,8 @@ from evalharness.store.directory import RunDirectory
 if TYPE_CHECKING:
     import pandas as pd
 
+    from evalharness.display import Drawing
+
 __all__ = ["Comparison", "compare_runs"]
 
 LEVEL = 0.95
@@ -64,6 +66,19 @@ class Comparison:
         import pandas as pd
 
         return pd.json_normalize([c.to_json() for c in (*self.claims, *self.slices)])
+
+    def plot(self, figures: str = "*") -> Drawing:
+        """Differences with their intervals and verdicts; those of one unit on one scale.
+
+        Args:
+            figures: a pattern of ``task/metric``; ``*`` stands for anything.
+
+        Raises:
+            ConfigError: nothing of that name was compared.
+        """
+        from evalharness.reports.notebook import draw_comparison
+
+        return draw_comparison(self, figures)
 
     def _repr_html_(self) -> str:
         from evalharness.reports.comparison import comparison_fragment

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from evalharness.scorecard.pairing import Paired
     from evalharness.stats import Interval
 
-__all__ = ["comparison_fragment", "render_comparison"]
+__all__ = ["ClaimView", "RunView", "comparison_fragment", "render_comparison", "run_views"]
 
 #: What each verdict says, in the order of every table.
 _VERDICTS = ("better", "worse", "no difference shown", "not tested")
@@ -96,17 +96,21 @@ def comparison_fragment(found: Comparison) -> str:
     return environment().get_template("_compared.html.j2").render(**_context(found, drawn=False))
 
 
+def run_views(found: Comparison, *, drawn: bool = True) -> tuple[RunView, ...]:
+    """Each later run against the first: in words, and as drawings where ``drawn``."""
+    spans, names = _spans(found.claims) if drawn else {}, counter(1)
+    later = list(zip(found.runs, found.targets, strict=True))[1:]
+    return tuple(
+        _run(found, place, name, target, spans, names)
+        for place, (name, target) in enumerate(later, 1)
+    )
+
+
 def _context(found: Comparison, *, drawn: bool) -> dict[str, object]:
-    spans = _spans(found.claims) if drawn else {}
-    names = counter(1)
-    runs = tuple(zip(found.runs, found.targets, strict=True))
     return {
         "found": found,
-        "baseline": runs[0],
-        "runs": tuple(
-            _run(found, place, name, target, spans, names)
-            for place, (name, target) in enumerate(runs[1:], 1)
-        ),
+        "baseline": (found.runs[0], found.targets[0]),
+        "runs": run_views(found, drawn=drawn),
         "rankings": tuple(map(_ranking, found.rankings)),
         "tested": sum(claim.p_adjusted is not None for claim in found.claims),
         "error": numbers.level(round(1 - found.level, 12)),

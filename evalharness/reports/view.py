@@ -42,6 +42,7 @@ __all__ = [
     "OutcomesView",
     "TaskView",
     "View",
+    "figure_views",
     "scorecard_view",
     "word_of",
 ]
@@ -438,3 +439,9 @@ def scorecard_view(scorecard: Scorecard) -> View:
             for name in (*DIMENSIONS, *more)
         )
     )
+
+
+def figure_views(cells: Iterable[tuple[str, Cell]]) -> tuple[CellView, ...]:
+    """Figures that stand by themselves under names of the caller's, in words."""
+    names = _Names()
+    return tuple(cell_view(name, cell, names) for name, cell in cells)

@@ -6,12 +6,16 @@ It holds no time, host, run id or path, so the same measurement gives the same b
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from evalharness import stats
+    from evalharness.display import Drawing
     from evalharness.scorecard.decisions import Figure
 
 __all__ = [
@@ -279,3 +283,43 @@ class Scorecard(_Record):
         from evalharness.scorecard.decisions import Figure
 
         return Figure.of(self, key)
+
+    def to_frame(self, *, slices: bool = False) -> pd.DataFrame:
+        """One row a metric, or with ``slices`` one a slice of a metric.
+
+        >>> run.scorecard.to_frame()["metric"].to_list()
+        ['accuracy', 'abstention_rate', 'answer_rate']
+
+        Columns are those of `evalharness.scorecard.frame.COLUMNS`; missing is ``pandas.NA``.
+        """
+        from evalharness.scorecard.frame import figures_frame, rows_of
+
+        return figures_frame(rows_of(self, slices=slices), slices=slices)
+
+    def plot(
+        self, figures: str | Sequence[str] = "*/headline", *, slices: str | None = None
+    ) -> Drawing:
+        """Figures with their intervals, each on the range of its metric.
+
+        A figure that must not be read alone brings its counterpart.
+
+        >>> run.scorecard.plot("factuality/*/*").rows
+        3
+
+        Args:
+            figures: ``dimension/task/metric`` or ``dimension/headline``, or several; ``*`` stands
+                for anything.
+            slices: a tag; behind each figure stand those of the tag's values.
+
+        Raises:
+            ConfigError: there is none of that name, or there are more than a picture holds.
+        """
+        from evalharness.display import artist
+
+        drawing: Drawing = artist("draw_scorecard")(self, figures, slices)
+        return drawing
+
+    def _repr_html_(self) -> str:
+        from evalharness.display import artist
+
+        return str(artist("scorecard_fragment")(self))

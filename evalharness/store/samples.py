@@ -7,16 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-import numpy as np
-
 from evalharness.records import Outcome, Response, Sample
 from evalharness.store.journal import Entry
 
 if TYPE_CHECKING:
-    import pandas as pd
     import pyarrow as pa
 
-__all__ = ["TIMING_COLUMNS", "SamplesWriter", "read_samples", "rows_of"]
+__all__ = ["TIMING_COLUMNS", "SamplesWriter", "rows_of"]
 
 #: What may differ between two runs of the same measurement.
 TIMING_COLUMNS = ("latency_s", "attempts")
@@ -118,25 +115,6 @@ class SamplesWriter:
         """Leave nothing."""
         self._writer.close()
         self._temporary.unlink(missing_ok=True)
-
-
-def read_samples(path: Path) -> pd.DataFrame:
-    """The whole table as a DataFrame; ``tags`` and ``target`` as dictionaries.
-
-    Rows with the same tags share one dictionary, so change a copy.
-    """
-    import pyarrow.parquet as pq
-
-    with pq.ParquetFile(path) as file:
-        table = file.read()
-    frame: pd.DataFrame = table.to_pandas()
-    for name in ("tags", "target"):
-        column = table[name].combine_chunks().dictionary_encode()
-        distinct = [json.loads(text) for text in column.dictionary.to_pylist()]
-        objects = np.empty(len(distinct), dtype=object)
-        objects[:] = distinct
-        frame[name] = objects[column.indices.to_numpy()]
-    return frame
 
 
 def rows_of(

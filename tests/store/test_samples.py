@@ -10,7 +10,7 @@ from evalharness.reports.write import drawn_samples
 from evalharness.scorecard.rows import task_parts
 from evalharness.store import samples
 from evalharness.store.directory import RunDirectory
-from evalharness.store.samples import SamplesWriter, read_samples
+from evalharness.store.samples import SamplesWriter
 from tests.support import FakeModel, item, write_suite
 
 
@@ -115,9 +115,3 @@ def test_a_task_is_read_from_the_row_groups_that_hold_it(tmp_path, monkeypatch, 
     assert ids == [f"q{n}" for n in range(10, 20)]
     assert read == {4: [2, 3, 4], 5: [2, 3], 100: [0]}[group_size]
     assert not list(task_parts(tmp_path / "t", "zz", {"sample_id"}.__contains__))
-
-
-def test_samples_as_a_data_frame(directory):
-    frame = read_samples(directory.samples)
-    assert list(frame.columns) == pq.read_schema(directory.samples).names
-    assert all(isinstance(value, dict) for name in ("tags", "target") for value in frame[name])
