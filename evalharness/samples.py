@@ -40,7 +40,8 @@ class Samples:
     """Rows of ``samples.parquet``, one a sample, epoch and generation; with the run's id.
 
     ``where`` and ``tagged`` narrow it and return another view; nothing is read by that. Columns
-    are those that docs/run-directory.md lists.
+    are those that docs/run-directory.md lists. Whatever else a DataFrame can do it does as well,
+    on all of its rows (``samples.groupby("task")``).
 
     >>> run.samples
     <Samples: 10 rows of 1 run>
@@ -155,12 +156,33 @@ class Samples:
     def __getitem__(self, columns: str) -> pd.Series[Any]: ...
     @overload
     def __getitem__(self, columns: list[str]) -> pd.DataFrame: ...
-    def __getitem__(self, columns: str | list[str]) -> pd.Series[Any] | pd.DataFrame:
-        """One column as a Series, or several as a DataFrame; no other is read."""
+    @overload
+    def __getitem__(self, columns: pd.Series[bool]) -> pd.DataFrame: ...
+    def __getitem__(
+        self, columns: str | list[str] | pd.Series[bool]
+    ) -> pd.Series[Any] | pd.DataFrame:
+        """One column as a Series, or several as a DataFrame; no other is read.
+
+        A mask of all rows picks rows, as of a DataFrame; then all are read.
+        """
         if isinstance(columns, str):
             found: pd.Series[Any] = self.to_frame([columns])[columns]
             return found
-        return self.to_frame(columns)
+        if isinstance(columns, list) and all(isinstance(name, str) for name in columns):
+            return self.to_frame(columns)
+        return self.to_frame()[columns]
+
+    def __iter__(self) -> Iterator[str]:
+        """The columns' names, as of a DataFrame."""
+        return iter(self._kinds)
+
+    def __getattr__(self, name: str) -> Any:
+        """What a DataFrame can do beside: ``groupby``, ``set_index``. All rows are read for it."""
+        import pandas as pd
+
+        if name.startswith("_") or not (hasattr(pd.DataFrame, name) or name in self._kinds):
+            raise AttributeError(f"the samples have no '{name}'; a column is samples['name']")
+        return self[name] if name in self._kinds else getattr(self.to_frame(), name)
 
     def to_frame(self, columns: Sequence[str] | None = None, *, flat: bool = False) -> pd.DataFrame:
         """The rows as one DataFrame; missing values are ``pandas.NA``.

@@ -108,6 +108,19 @@ def test_tagged_keeps_rows_by_their_tags(samples):
     assert len(samples.tagged(topic="a").where(run_id="run-b").to_frame(["prompt"])) == 3
 
 
+def test_what_a_data_frame_can_do_it_can(samples):
+    assert samples.groupby("outcome").size().to_dict() == {"answered": 6, "empty": 5, "refused": 6}
+    assert samples.where(run_id="run-b").set_index("sample_id").loc["q3"].prompt == "ask 3"
+    assert len(samples[samples["outcome"] == "refused"]) == 6
+    assert list(samples.outcome[:2]) == ["answered", "refused"]
+    assert "outcome" in samples
+    assert list(samples) == list(samples.columns)
+    with pytest.raises(AttributeError, match="the samples have no 'gruopby'"):
+        samples.gruopby("outcome")
+    with pytest.raises(AttributeError):
+        _ = samples._repr_markdown_
+
+
 def test_an_empty_selection_has_all_columns_still(samples):
     frame = samples.where(task="none of it").to_frame()
     assert list(frame.columns) == list(samples.columns)
