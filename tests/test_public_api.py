@@ -93,7 +93,7 @@ ALLOWED = {
     "engine": {"engine", "adapters", "config", "errors", "records", "scorecard", "scorers",
                "store", "tasks", "yamlfile"},
     "reports": {"reports", "comparison", "corpus", "display", "policies", "scorecard", "scorers",
-                "store", "records", "errors", "yamlfile"},
+                "store", "records", "stats", "errors", "yamlfile"},
     "config": {"errors", "policies", "scorecard", "tasks", "yamlfile"},
     "sandbox": set(),
 }  # fmt: skip

@@ -106,8 +106,9 @@ def validate(
         languages=tuple(language or ()),
         per_aspect=per_aspect,
     )
-    named = kind.value if kind else None
-    bank = read_bank(file, asked, named, columns_of(column or ()), keep_empty=True)
+    bank = read_bank(
+        file, asked, kind.value if kind else None, columns_of(column or ()), keep_empty=True
+    )
     found = [
         checks.validate(bank, one, asked, settings)
         for one in bank.kinds
