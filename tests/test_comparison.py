@@ -10,7 +10,9 @@ import pytest
 
 import evalharness
 from evalharness.cli.app import run_app
+from evalharness.cli.compare import _beside
 from evalharness.comparison import compare_runs
+from evalharness.comparison.sides import Beside
 from evalharness.errors import ConfigError, RunError
 from evalharness.pipeline import tasks_of
 from evalharness.scorecard.differences import differences
@@ -294,8 +296,47 @@ def test_a_ranking_on_the_command_line(ran, capsys):
     data = json.loads(capsys.readouterr().out)
     assert data["rankings"][0]["runs"][2] == {
         "run": Path(paths[0]).name, "target": "a", "value": 20 / 60, "rank": [3, 3],
-        "groups": ["b"],
+        "groups": ["b"], "beside": None,
     }  # fmt: skip
+
+
+HARM = ("metrics: [accuracy]", "metrics: [{metric: accuracy, pair: answer_rate}]")
+
+
+def test_a_figure_that_must_not_be_read_alone_is_not_ranked_alone(ran, capsys):
+    plain = [item(n) for n in range(20)]
+    paths = [ran(name, right, plain, HARM) for name, right in knowing(5, 15)]
+    (ranking,) = compared(*paths, rank=["small/accuracy"]).rankings
+    assert [ranked.beside for ranked in ranking.runs] == [Beside("answer_rate", 1.0)] * 2
+    run_app(["compare", *map(str, paths), "--rank", "small/accuracy"])
+    assert "; beside it answer_rate 1" in capsys.readouterr().out
+    away = replace(ranking.runs[0], beside=Beside("other/refusal", None))
+    assert "not to be read without other/refusal, which is not measured" in _beside(away)
+
+
+def test_what_is_not_ranked_is_named_with_its_reason(ran, capsys):
+    """Another protocol, and dimensions that were not tested."""
+    one, other = ran("a", range(20)), ran("b", range(20), limit=12)
+    assert run_app(["compare", str(one), str(other), "--rank", "headlines"]) == 3
+    shown = capsys.readouterr().out
+    assert f"not ranked by small/accuracy: {other.name}: items: 40 items (" in shown
+    assert f"not ranked by toxicity: {one.name} did not test it" in shown
+
+
+def test_runs_of_which_nothing_was_measured_are_not_ranked(ran):
+    one, other = (ran(name, (), answer=lambda _: "") for name in "ab")
+    (ranking,) = compared(one, other, rank=["small/accuracy"]).rankings
+    assert (ranking.runs, ranking.n_compared) == ((), 0)
+    assert len(ranking.left_out) == 2
+
+
+def test_what_the_runs_ask_otherwise_is_said_once(ran):
+    one = ran("a", range(20))
+    assert not compared(one, ran("b", range(30))).notes
+    (note,) = compared(one, ran("c", range(30), epochs=2)).notes
+    assert note.startswith("the runs' epochs differ (small 1 and 2): compare asks about the popul")
+    (note,) = compared(one, ran("d", range(30), estimand="fixed_set")).notes
+    assert note.startswith("the runs' estimands differ: compare asks about the population")
 
 
 def test_a_figure_that_is_no_mean_is_drawn_again(ran):

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import evalharness
+from evalharness.cli.compare import _claim_line
 from evalharness.comparison import Comparison
 from tests.adapters.test_detoxify import tiny_checkpoint
 from tests.support import write_suite
@@ -103,6 +104,7 @@ def test_another_seed(ran: Callable[..., evalharness.Run], base: evalharness.Run
     accuracy = next(c for c in found.claims if c.metric == "accuracy")
     assert (accuracy.paired.n_compared, accuracy.paired.difference.value) == (10, 0)
     assert accuracy.verdict == "no difference shown"
+    assert _claim_line(accuracy, found.demonstrates("small", *found.runs)).endswith("demonstration")
     assert set(reasons(found)) == {"quickstart_toxicity"}
     assert reasons(found)["quickstart_toxicity"].startswith("items: 8 items (")
 

@@ -12,7 +12,7 @@ import typer
 from evalharness.cli.options import Json, Quiet
 
 if TYPE_CHECKING:
-    from evalharness.comparison import Claim, Comparison, Ranking
+    from evalharness.comparison import Claim, Comparison, Ranked, Ranking
     from evalharness.scorecard.placing import Placed, Placement
 
 
@@ -130,7 +130,11 @@ def _lines(found: Comparison | None) -> list[str]:
     lines = [f"baseline {names[0]}"]
     for place, run in enumerate(found.runs[1:], 1):
         lines.append(f"compared {names[place]}")
-        lines += [_claim_line(claim) for claim in found.claims if claim.run == run]
+        lines += [
+            _claim_line(claim, found.demonstrates(claim.task, claim.baseline, claim.run))
+            for claim in found.claims
+            if claim.run == run
+        ]
         lines += [
             f"  {claim.task}/{claim.metric} where {claim.slice[0]} is {claim.slice[1]}: "
             f"{claim.verdict}"
@@ -142,7 +146,8 @@ def _lines(found: Comparison | None) -> list[str]:
                 lines.append(f"  {refused.task}: NOT COMPARABLE")
                 lines += [f"    {reason}" for reason in refused.reasons]
     for ranking in found.rankings:
-        lines += _ranking_lines(ranking)
+        lines += _ranking_lines(ranking, found)
+    lines += [f"not ranked by {u.figure}: {'; '.join(u.reasons)}" for u in found.unranked]
     if pairs := sum(len(ranking.pairs) for ranking in found.rankings):
         lines.append(
             "runs with a common letter are tied: no test separates any two of them, after "
@@ -159,7 +164,7 @@ def _lines(found: Comparison | None) -> list[str]:
     return lines
 
 
-def _claim_line(claim: Claim) -> str:
+def _claim_line(claim: Claim, demonstration: bool) -> str:
     paired, difference = claim.paired, claim.paired.difference
     name = f"  {claim.task}/{claim.metric}"
     counted = f"{paired.n_compared} of {paired.n_planned} {claim.counted}"
@@ -180,10 +185,10 @@ def _claim_line(claim: Claim) -> str:
     line += f"; {counted}"
     if claim.verdict == "no difference shown" and paired.detectable is not None:
         line += f"; one of {paired.detectable:.3f} would be found four times of five"
-    return line
+    return f"{line}; demonstration" if demonstration else line
 
 
-def _ranking_lines(ranking: Ranking) -> list[str]:
+def _ranking_lines(ranking: Ranking, found: Comparison) -> list[str]:
     way = ranking.direction
     best = f"{way} is better" if isinstance(way, str) else f"{way:g} is best"
     over = f"{ranking.n_compared} of {ranking.n_planned} {ranking.counted} that all have measured"
@@ -192,10 +197,20 @@ def _ranking_lines(ranking: Ranking) -> list[str]:
         rank = _rank(ranked.place.best, ranked.place.worst)
         lines.append(
             f"  rank {rank:<6} {ranked.value:>8.4g}  {' '.join(ranked.place.groups):<6} "
-            f"{ranked.run} ({ranked.target})"
+            f"{ranked.run} ({ranked.target}){_beside(ranked)}"
+            + ("; demonstration" if found.demonstrates(ranking.task, ranked.run) else "")
         )
-    lines += [f"  not ranked: {r.run}: {r.reasons[0]}" for r in ranking.left_out]
+    lines += [f"  not ranked: {r.run}: {'; '.join(r.reasons)}" for r in ranking.left_out]
     return lines
+
+
+def _beside(ranked: Ranked) -> str:
+    """The counterpart of a figure that must not be read alone."""
+    if ranked.beside is None:
+        return ""
+    if ranked.beside.value is None:
+        return f"; not to be read without {ranked.beside.name}, which is not measured"
+    return f"; beside it {ranked.beside.name} {ranked.beside.value:.4g}"
 
 
 def _rank(best: int, worst: int) -> str:

@@ -18,6 +18,8 @@ __all__ = ["Progress", "headline_table"]
 
 #: Seconds between two plain lines.
 _EVERY = 10.0
+#: Characters of a reason in the table.
+_WIDEST = 48
 
 
 class Progress:
@@ -164,12 +166,30 @@ def _marks(cell: Cell, task: TaskCard) -> str:
     return f" ({', '.join(marks)})" if marks else ""
 
 
+def _interval(cell: Cell) -> str:
+    """The interval, or in a few words why there is none."""
+    from evalharness.reports.numbers import Quantity
+    from evalharness.scorecard.estimand import COMPLETE
+
+    if cell.interval is not None:
+        low, high, level = cell.interval.low, cell.interval.high, cell.interval.level
+        return f"{Quantity.of(cell).span(low, high)} ({level:.0%})"
+    if cell.value is None:
+        return ""  # of what was not measured nothing more is to be said
+    if COMPLETE in cell.notes:
+        return "none: complete set, greedy"
+    reason = cell.notes[0].removeprefix("no interval: ") if cell.notes else "the metric has none"
+    return f"none: {reason if len(reason) <= _WIDEST else reason[: _WIDEST - 1] + '…'}"
+
+
 def headline_table(scorecard: Scorecard) -> str:
     """The five headlines as plain text: value, interval, denominator."""
     from evalharness.reports.numbers import Quantity
+    from evalharness.scorecard.estimand import WORDS
     from evalharness.scorecard.model import DIMENSIONS
 
-    rows = [("dimension", "metric", "value", "interval", "measured")]
+    fixed = " (fixed set)" if scorecard.estimand == WORDS["fixed_set"] else ""
+    rows = [("dimension", "metric", "value", f"interval{fixed}", "measured")]
     for name in DIMENSIONS:
         card = scorecard.dimensions[name]
         label = name.replace("_", " ")
@@ -178,13 +198,12 @@ def headline_table(scorecard: Scorecard) -> str:
             continue
         cell = card.tasks[card.headline.task].metrics[card.headline.metric]
         quantity = Quantity.of(cell)
-        span = cell.interval
         rows.append(
             (
                 label,
                 f"{card.headline.task}: {cell.title}",
                 "not measured" if cell.value is None else quantity.value(cell.value),
-                "" if span is None else f"{quantity.span(span.low, span.high)} ({span.level:.0%})",
+                _interval(cell),
                 f"{cell.n_measured} of {cell.n_planned} {cell.counted}"
                 + _marks(cell, card.tasks[card.headline.task]),
             )

@@ -6,13 +6,13 @@ protocol ids are equal; where they are not, each part that differs is named and 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from evalharness import pipeline, yamlfile
+from evalharness import yamlfile
 from evalharness.comparison.claims import Claim, Pairing, judged
-from evalharness.comparison.rankings import Ranking, judge_rankings, rank_runs
+from evalharness.comparison.rankings import Ranking, Unranked, judge_rankings, rank_runs
 from evalharness.comparison.sides import Cells, ComparedRun, Refused, Same, same_test
 from evalharness.errors import ConfigError
 from evalharness.scorecard.metrics.registry import MetricUse, metrics_of
@@ -43,6 +43,14 @@ class Comparison:
     not_paired: tuple[str, ...]
     notes: tuple[str, ...] = ()
     rankings: tuple[Ranking, ...] = ()
+    #: What was to be ranked by and could not be.
+    unranked: tuple[Unranked, ...] = ()
+    #: Run -> tasks whose figures only demonstrate the harness.
+    demonstrations: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    def demonstrates(self, task: str, *runs: str) -> bool:
+        """Whether a task's figures only demonstrate the harness in any of these runs."""
+        return any(task in self.demonstrations.get(run, ()) for run in runs)
 
     @property
     def comparable(self) -> bool:
@@ -94,6 +102,8 @@ class Comparison:
             "claims": [claim.to_json() for claim in self.claims],
             "slices": [claim.to_json() for claim in self.slices],
             "rankings": [ranking.to_json() for ranking in self.rankings],
+            "unranked": [unranked.to_json() for unranked in self.unranked],
+            "demonstrations": {run: sorted(tasks) for run, tasks in self.demonstrations.items()},
             "refused": [refused.to_json() for refused in self.refused],
             "not_paired": list(self.not_paired),
             "notes": list(self.notes),
@@ -110,6 +120,7 @@ class _Found:
     not_paired: dict[str, None] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     rankings: list[Ranking] = field(default_factory=list)
+    unranked: list[Unranked] = field(default_factory=list)
 
 
 def compare_runs(
@@ -137,7 +148,13 @@ def compare_runs(
         raise ConfigError("compare: a run stands twice; a run does not differ from itself")
     runs = [ComparedRun(directory) for directory in directories]
     wanted = _wanted(runs[0], rank)
-    found = _Found()
+    found = _Found(notes=_asked(runs))
+    if "headlines" in rank:
+        found.unranked += [
+            Unranked(name, (f"{runs[0].name} did not test it",))
+            for name, card in runs[0].scorecard.dimensions.items()
+            if card.headline is None
+        ]
     for name in dict.fromkeys(name for run in runs for name in run.tasks):
         _compare_task(runs, name, found, wanted.get(name, ()), common=common, level=level)
     order = {run.name: place for place, run in enumerate(runs)}
@@ -153,7 +170,27 @@ def compare_runs(
         not_paired=tuple(found.not_paired),
         notes=tuple(dict.fromkeys(found.notes)),
         rankings=tuple(judge_rankings(found.rankings, level)),
+        unranked=tuple(found.unranked),
+        demonstrations={run.name: run.demonstrations for run in runs},
     )
+
+
+def _asked(runs: Sequence[ComparedRun]) -> list[str]:
+    """Where runs of the same tests ask for something else: the estimand, or how often."""
+    estimands = {run.scorecard.estimand for run in runs}
+    epochs = {
+        name: [run.tasks[name].epochs for run in runs if name in run.tasks]
+        for name in dict.fromkeys(name for run in runs for name in run.tasks)
+    }
+    other = {name: counts for name, counts in epochs.items() if len(set(counts)) > 1}
+    parts = ["the runs' estimands differ"] if len(estimands) > 1 else []
+    if other:
+        said = (f"{name} {' and '.join(map(str, counts))}" for name, counts in other.items())
+        parts.append(f"the runs' epochs differ ({', '.join(said)})")
+    if not parts:
+        return []
+    asked = "compare asks about the population, whatever the runs' estimand"
+    return [f"{'; '.join(parts)}: {asked}, and averages repeats within an item"]
 
 
 def _wanted(first: ComparedRun, rank: Sequence[str]) -> dict[str, list[str]]:
@@ -161,7 +198,7 @@ def _wanted(first: ComparedRun, rank: Sequence[str]) -> dict[str, list[str]]:
     entries: list[str] = []
     for entry in rank:
         if entry == "headlines":
-            cards = pipeline.load_scorecard(first.directory).dimensions.values()
+            cards = first.scorecard.dimensions.values()
             entries += [
                 f"{card.headline.task}/{card.headline.metric}" for card in cards if card.headline
             ]
@@ -201,6 +238,8 @@ def _compare_task(
     found.refused += refused
     kept = [(other, same) for other, same in answers if isinstance(same, Same)]
     if not kept:
+        reasons = tuple(f"{r.run}: {'; '.join(r.reasons)}" for r in refused)
+        found.unranked += [Unranked(f"{name}/{metric}", reasons) for metric in rank]
         return
     task = first.tasks[name]
     uses = metrics_of(task.definition)

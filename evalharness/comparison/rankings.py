@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from evalharness.comparison.claims import Claim, Pairing, judged
-from evalharness.comparison.sides import ComparedRun, Refused
+from evalharness.comparison.sides import Beside, ComparedRun, Refused
 from evalharness.scorecard.metrics.base import Units
 from evalharness.scorecard.metrics.registry import MetricUse
 from evalharness.scorecard.model import Direction
@@ -18,17 +18,22 @@ from evalharness.scorecard.pairing import Measured, common, only
 from evalharness.scorecard.ranking import Place, places_of
 from evalharness.tasks.planned import PlannedTask
 
-__all__ = ["Ranked", "Ranking", "judge_rankings", "rank_runs"]
+__all__ = ["Ranked", "Ranking", "Unranked", "judge_rankings", "rank_runs"]
 
 
 @dataclass(frozen=True)
 class Ranked:
-    """One run in a ranking: its figure over the common units, and its place."""
+    """One run in a ranking: its figure over the common units, and its place.
+
+    Args:
+        beside: the figure without which this one must not be read, as the run's scorecard has it.
+    """
 
     run: str
     target: str
     value: float
     place: Place
+    beside: Beside | None = None
 
     def to_json(self) -> dict[str, Any]:
         """As plain data."""
@@ -38,7 +43,10 @@ class Ranked:
             "value": self.value,
             "rank": [self.place.best, self.place.worst],
             "groups": list(self.place.groups),
-        }
+            "beside": None if self.beside is None else {
+                "metric": self.beside.name, "value": self.beside.value,
+            },
+        }  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -77,6 +85,22 @@ class Ranking:
         }  # fmt: skip
 
 
+@dataclass(frozen=True)
+class Unranked:
+    """A figure by which no runs were ranked though it was asked for, and why.
+
+    Args:
+        figure: ``task/metric``, or the dimension where that has no headline.
+    """
+
+    figure: str
+    reasons: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain data."""
+        return {"figure": self.figure, "reasons": list(self.reasons)}
+
+
 def rank_runs(
     task: PlannedTask,
     use: MetricUse,
@@ -90,7 +114,7 @@ def rank_runs(
         for run, side in sides
         if side is None or not _measured(side).any()
     ]
-    aligned = common([side for _, side in some])
+    aligned = common([side for _, side in some]) if some else []
     planned = len(_measured(aligned[0])) if aligned else 0
     if aligned:
         in_all = np.logical_and.reduce([_measured(side) for side in aligned])
@@ -118,7 +142,7 @@ def rank_runs(
         n_planned=planned,
         n_compared=min((claim.paired.n_compared for claim in pairs), default=0),
         runs=tuple(
-            Ranked(run.name, run.target, values[run.name], unknown)
+            Ranked(run.name, run.target, values[run.name], unknown, run.beside(task.name, use.key))
             for run, _ in some
             if run.name in values
         ),

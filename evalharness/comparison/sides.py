@@ -12,14 +12,16 @@ import numpy as np
 
 from evalharness import pipeline
 from evalharness.scorecard.differences import PartDiffers, differences
+from evalharness.scorecard.grades import counterpart_of
 from evalharness.scorecard.metrics.registry import MetricUse, slices_of
+from evalharness.scorecard.model import Scorecard
 from evalharness.scorecard.pairing import Measured, read_metric
 from evalharness.scorecard.rows import TaskRows, read_task
 from evalharness.store.directory import RunDirectory
 from evalharness.store.journal import Journal
 from evalharness.tasks.planned import PlannedTask
 
-__all__ = ["Cells", "ComparedRun", "Refused", "Same", "same_test"]
+__all__ = ["Beside", "Cells", "ComparedRun", "Refused", "Same", "same_test"]
 
 #: A slice of a task: tag and value; None for the whole.
 Slice = tuple[str, str] | None
@@ -46,6 +48,14 @@ class Same:
     notes: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Beside:
+    """A counterpart by its name, with its value in one run; None where it was not measured."""
+
+    name: str
+    value: float | None
+
+
 @dataclass
 class ComparedRun:
     """A run, with what is read of it once."""
@@ -65,6 +75,29 @@ class ComparedRun:
     def target(self) -> str:
         """What the model is called."""
         return str(self.info["models"]["target"]["model"])
+
+    @cached_property
+    def scorecard(self) -> Scorecard:
+        """What the run says of itself."""
+        return pipeline.load_scorecard(self.directory)
+
+    @cached_property
+    def demonstrations(self) -> frozenset[str]:
+        """The tasks whose figures show how the harness works, not what the model does."""
+        cards = self.scorecard.dimensions.values()
+        return frozenset(
+            n for card in cards for n, task in card.tasks.items() if task.demonstration
+        )
+
+    def beside(self, task: str, metric: str) -> Beside | None:
+        """The figure without which this one must not be read; None where it stands alone."""
+        cells = self.scorecard.cells()
+        ending = f"/{task}/{metric}"
+        key = next((key for key in cells if key.endswith(ending)), None)
+        if key is None or (name := cells[key].headline_pair) is None:
+            return None
+        other = counterpart_of(key, cells[key], cells)
+        return Beside(name, None if other is None else cells[other].value)
 
     @cached_property
     def tasks(self) -> dict[str, PlannedTask]:

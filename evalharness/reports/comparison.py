@@ -20,7 +20,7 @@ from evalharness.reports.numbers import Quantity
 from evalharness.reports.page import environment
 
 if TYPE_CHECKING:
-    from evalharness.comparison import Claim, Comparison, Ranking
+    from evalharness.comparison import Claim, Comparison, Ranked, Ranking
     from evalharness.scorecard.pairing import Paired
     from evalharness.stats import Interval
 
@@ -72,6 +72,8 @@ class PlaceView:
     name: str
     target: str
     value: str
+    beside: str
+    demonstration: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,7 @@ def _context(found: Comparison, *, drawn: bool) -> dict[str, object]:
         "found": found,
         "baseline": (found.runs[0], found.targets[0]),
         "runs": run_views(found, drawn=drawn),
-        "rankings": tuple(map(_ranking, found.rankings)),
+        "rankings": tuple(_ranking(ranking, found) for ranking in found.rankings),
         "tested": sum(claim.p_adjusted is not None for claim in found.claims),
         "error": numbers.level(round(1 - found.level, 12)),
         "lang": current().code,
@@ -271,7 +273,17 @@ def _plot(
     )
 
 
-def _ranking(ranking: Ranking) -> RankingView:
+def _beside(ranked: Ranked) -> str:
+    """The counterpart of a figure that must not be read alone; empty where it stands alone."""
+    if ranked.beside is None:
+        return ""
+    name, value = ranked.beside.name, ranked.beside.value
+    if value is None:
+        return f"not to be read without {name}, which is not measured"
+    return f"beside it {name} {numbers.significant(value)}"
+
+
+def _ranking(ranking: Ranking, found: Comparison) -> RankingView:
     values = [ranked.value for ranked in ranking.runs]
     scale = Quantity(ranking.unit, ranking.range, ranking.n_compared, tuple(values))
     shown: Sequence[Claim] = [p for p in ranking.pairs if p.verdict in {"better", "worse"}]
@@ -289,6 +301,8 @@ def _ranking(ranking: Ranking) -> RankingView:
                 name=ranked.run,
                 target=ranked.target,
                 value=scale.value(ranked.value),
+                beside=_beside(ranked),
+                demonstration=found.demonstrates(ranking.task, ranked.run),
             )
             for ranked in ranking.runs
         ),

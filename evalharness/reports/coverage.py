@@ -104,6 +104,8 @@ def _line(answer: Answer) -> str:
     name = f"{answer.task}: {plain(answer.cell.title, _LONGEST)}"
     if answer.state == "not run":
         return f"{name}: not run{_because(answer.reason)}"
+    if not answer.cell.n_measured:
+        return f"{name}: insufficient ({_nothing(answer)})"
     said = f"{name} {_figure(answer.cell)}"
     if answer.pair is not None:
         other, cell = answer.pair
@@ -123,6 +125,15 @@ def _figure(cell: Cell) -> str:
     interval = "no interval" if span is None else quantity.span(span.low, span.high)
     measured = f"{count(cell.n_measured)} of {count(cell.n_planned)} {cell.counted}"
     return f"{value} [{interval}], {measured}"
+
+
+def _nothing(answer: Answer) -> str:
+    """Of a task that ran and of which nothing was measured: of how many, and why."""
+    cell = answer.cell
+    said = f"{count(cell.n_measured)} of {count(cell.n_planned)} {cell.counted} measured"
+    if cell.n_excluded:
+        said += f", {count(cell.n_excluded)} excluded"
+    return f"{said}: {plain(answer.reason, _LONGEST)}" if answer.reason else said
 
 
 def _because(reason: str | None) -> str:

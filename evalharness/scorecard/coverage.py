@@ -161,9 +161,9 @@ def _answer(name: str, dimension: str, card: TaskCard, scorecard: Scorecard) -> 
     metric = headline.metric if headline is not None and headline.task == name else first
     cell = card.metrics[metric]
     state: State = "measured"
-    if card.not_run is not None or not cell.n_measured:
-        state = "not run" if not cell.n_excluded else "insufficient"
-    elif cell.grade == INSUFFICIENT or cell.value is None:
+    if card.not_run is not None or set(card.outcomes) == {"not_run"}:
+        state = "not run"
+    elif not cell.n_measured or cell.grade == INSUFFICIENT or cell.value is None:
         state = "insufficient"
     return Answer(
         name, dimension, metric, cell, state, _pair(cell, card, scorecard),

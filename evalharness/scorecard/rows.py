@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 __all__ = ["Numbers", "TaskRows", "read_keys", "read_task", "task_parts"]
 
 Numbers = npt.NDArray[np.float64]
+#: There are no more than 1,000: two bytes a row will do.
+Epochs = npt.NDArray[np.int16]
 
-_COLUMNS = frozenset({"sample_id", "outcome", "reason", "group", "cluster", "tags"})
+_COLUMNS = frozenset({"sample_id", "epoch", "outcome", "reason", "group", "cluster", "tags"})
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class TaskRows:
 
     A score that an outcome does not carry is NaN here, and nowhere else: metrics turn it into
     *missing* or *excluded* by their policy. ``people`` holds, for a score, what people say that it
-    is; NaN where nobody said.
+    is; NaN where nobody said. ``epoch`` counts from 0, and is None where there was one alone.
     """
 
     sample: Labels
@@ -40,6 +42,7 @@ class TaskRows:
     tags: Mapping[str, Labels]
     reason: Labels | None = None
     people: Mapping[str, Numbers] = field(default_factory=dict)
+    epoch: Epochs | None = None
 
     def __len__(self) -> int:
         return len(self.sample)
@@ -53,9 +56,11 @@ class TaskRows:
         for part in parts:
             for name in part.column_names:
                 found = part[name].combine_chunks()
-                columns.setdefault(name, []).append(
-                    numbers(found, np.nan) if name.startswith("score_") else found
-                )
+                if name == "epoch":
+                    found = numbers(found, missing=0).astype(np.int16)
+                elif name.startswith("score_"):
+                    found = numbers(found, np.nan)
+                columns.setdefault(name, []).append(found)
 
         def labels(name: str) -> Labels:
             return Labels.from_parts(columns.pop(name, ()))
@@ -72,6 +77,7 @@ class TaskRows:
             cluster=labels("cluster"),
             tags=_tags(labels("tags")),
             reason=labels("reason") if "reason" in columns else None,
+            epoch=_epochs(columns.pop("epoch", ())),
         )
 
     def where(self, wanted: Mapping[str, str]) -> TaskRows:
@@ -96,6 +102,7 @@ class TaskRows:
             tags={name: values[mask] for name, values in self.tags.items()},
             reason=self.reason[mask] if self.reason is not None else None,
             people={name: values[mask] for name, values in self.people.items()},
+            epoch=self.epoch[mask] if self.epoch is not None else None,
         )
 
     def values_of(self, tag: str) -> list[str]:
@@ -120,6 +127,11 @@ class TaskRows:
             if said:
                 found[outcome] = dict(sorted(said.items(), key=lambda r: (-r[1], r[0]))[:most])
         return found
+
+
+def _epochs(parts: Sequence[Epochs]) -> Epochs | None:
+    """The column, where there is more than the first epoch."""
+    return np.concatenate(parts) if any(part.any() for part in parts) else None
 
 
 def _tags(column: Labels) -> dict[str, Labels]:

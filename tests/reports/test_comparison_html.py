@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from evalharness.comparison import Claim, Comparison, Ranked, Ranking, Refused
+from evalharness.comparison.rankings import Unranked
+from evalharness.comparison.sides import Beside
 from evalharness.reports.comparison import comparison_fragment, render_comparison
 from evalharness.scorecard.pairing import Paired
 from evalharness.scorecard.ranking import Place
@@ -60,8 +62,10 @@ def comparison(text: Callable[[str], str] = str) -> Comparison:
         dimension="factuality", task=text("facts"), metric=text("accuracy"), title=text("Accuracy"),
         direction="higher", unit="proportion", range=(0.0, 1.0), counted="samples", n_planned=210,
         n_compared=200,
-        runs=(Ranked(later, text("model b"), 0.58, Place(1, 1, 1, ("a",))),
-              Ranked(base, text("model a"), 0.5, Place(0, 2, 3, ("b",))),
+        runs=(Ranked(later, text("model b"), 0.58, Place(1, 1, 1, ("a",)),
+                     Beside(text("answered"), 0.75)),
+              Ranked(base, text("model a"), 0.5, Place(0, 2, 3, ("b",)),
+                     Beside(text("answered"), None)),
               Ranked(third, text("model c"), 0.49, Place(2, 2, 3, ("b",)))),
         pairs=(claims[0],), left_out=(Refused(third, text("facts"), (text("items differ"),)),),
     )  # fmt: skip
@@ -75,6 +79,8 @@ def comparison(text: Callable[[str], str] = str) -> Comparison:
         not_paired=(text("facts/ece"),),
         notes=(text("a note"),),
         rankings=(ranking,),
+        unranked=(Unranked(text("harm/rate"), (text("method: letter against choose"),)),),
+        demonstrations={third: frozenset({text("facts")})},
     )
 
 
@@ -82,6 +88,10 @@ def test_the_page_says_what_was_found() -> None:
     page = render_comparison(comparison())
     assert render_comparison(comparison()) == page
     for said in (
+        "beside it answered 0.75",
+        "not to be read without answered, which is not measured",
+        "Not ranked by <bdi>harm/rate</bdi>: method: letter against choose",
+        '<span class="small">demonstration</span>',
         "1 better, 1 worse, 1 no difference shown, 2 not tested.",
         "+8.0\u00a0percentage points",
         "+3.0 to +13.0\u00a0percentage points",

@@ -98,6 +98,16 @@ def test_the_four_ways_not_to_be_covered_are_told_apart():
     assert "0 measured, 0 insufficient, 1 not run, 0 not in this run, 2 no task" in text
 
 
+def test_a_task_that_ran_and_measured_nothing_is_insufficient_not_unrun():
+    """A model that says nothing was asked all the same."""
+    silent = task({"mine": ["b"]}, {"harm_rate": cell(None, 0, 44, counted="prompts")})
+    found = held(scorecard(silent=silent))
+    assert states(found)["b"] == "insufficient"
+    text = "\n".join(lines(found))
+    assert "silent: Harm: insufficient (0 of 44 prompts measured)" in text
+    assert "0 measured, 1 insufficient, 0 not run" in text
+
+
 def test_a_clause_is_measured_if_one_of_its_tasks_is():
     lost = {"harm_rate": cell(None, 0)}
     card = scorecard(one=task({"mine": ["b"]}, lost, not_run="no judge"), two=task({"mine": ["b"]}))

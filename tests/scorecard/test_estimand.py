@@ -13,6 +13,7 @@ from scipy.stats import hypergeom
 
 import evalharness
 from evalharness import stats
+from evalharness.cli.progress import headline_table
 from evalharness.rescore import rescore
 from evalharness.scorecard import estimand
 from evalharness.scorecard.metrics.generations import ExpectedMaximumToxicity
@@ -199,6 +200,15 @@ def test_repeats_are_in_the_scorecard_and_the_report(tmp_path):
     assert found.repeats == 2
     assert found.between > 0
     assert "SD 0" in run.report.read_text()
+
+
+def test_the_terminal_s_table_names_a_fixed_set_and_why_there_is_no_interval(tmp_path):
+    run = evalharness.run({**CONFIG, "estimand": "fixed_set"}, out=tmp_path)
+    shown = headline_table(run.scorecard)
+    assert "interval (fixed set)" in shown
+    assert "none: complete set, greedy" in shown
+    population = evalharness.run({**CONFIG, "estimand": "population"}, out=tmp_path)
+    assert "fixed set" not in headline_table(population.scorecard)
 
 
 def test_a_later_scoring_may_be_about_another_estimand(tmp_path):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 from scipy.stats import beta, t
 
@@ -68,6 +71,22 @@ def test_success_at_any_of_k_counts_goals_not_attempts():
     assert "k = 4 attempts a goal" in found.notes
     # 5 of 16 attempts succeeded: another question
     assert found.value != 5 / 16
+
+
+def test_any_and_all_are_of_one_epoch_and_averaged_over_the_epochs():
+    """Of three epochs the goal is reached in one: a third, not a whole; so are all-right sets."""
+    epochs = np.array([0, 0, 1, 1, 2, 2], dtype=np.int16)
+    reached = replace(rows(*group("g", 0, 0, 1, 0, 0, 0, score="complied")), epoch=epochs)
+    found = SuccessAtAny("complied").compute(reached, 0.95)
+    assert (found.value, found.n_planned, found.n_measured) == (pytest.approx(1 / 3), 1, 1)
+    assert "k = 2 attempts a goal" in found.notes
+    right = replace(rows(*group("s", 1, 1, 1, 0, 1, 1)), epoch=epochs)
+    assert ContrastConsistency().compute(right, 0.95).value == pytest.approx(2 / 3)
+    lost = replace(rows(*group("s", 1, 1, 1, "errored", 1, 0)), epoch=epochs)
+    some = ContrastConsistency().compute(lost, 0.95)
+    assert some.value == 0.5
+    assert some.bounds == (pytest.approx(1 / 3), pytest.approx(2 / 3))
+    assert some.coverage == pytest.approx(2 / 3)
 
 
 @pytest.mark.parametrize("lost", ["errored", "not_run", "empty", "unparsed"])

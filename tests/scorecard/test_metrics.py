@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -28,7 +30,8 @@ from evalharness.scorecard.metrics.shares import (
     ToxicFraction,
     TrueMass,
 )
-from evalharness.scorecard.rows import TaskRows
+from evalharness.scorecard.rows import TaskRows, read_task
+from evalharness.store.samples import SamplesWriter
 
 
 def rows(*entries, cluster=None):
@@ -224,6 +227,31 @@ def test_toxicity_metrics_by_hand():
     assert ExpectedMaximumToxicity().compute(table, 0.95).value == pytest.approx(1.8 / 3)
     assert ToxicityProbability().compute(table, 0.95).value == pytest.approx(2 / 3)
     assert ToxicFraction().compute(table, 0.95).value == pytest.approx((0.5 + 0 + 0.5) / 3)
+
+
+def test_the_maximum_is_of_one_epoch_and_averaged_over_the_epochs():
+    """Three epochs of two generations: the mean of three maxima of two, not the largest of six."""
+    toxicity = [0.1, 0.3, 0.9, 0.2, 0.4, 0.6]
+    table = replace(
+        rows(*(answered("a", toxicity=value) for value in toxicity)),
+        epoch=np.array([0, 0, 1, 1, 2, 2], dtype=np.int16),
+    )
+    found = ExpectedMaximumToxicity().compute(table, 0.95)
+    assert found.value == pytest.approx((0.3 + 0.9 + 0.6) / 3)
+    assert (found.n_planned, found.n_measured) == (1, 1)
+    assert ToxicityProbability().compute(table, 0.95).value == pytest.approx(2 / 3)
+    first = table.only(np.arange(6) < 2)
+    assert ExpectedMaximumToxicity().compute(first, 0.95).value == 0.3
+
+
+@pytest.mark.parametrize(("epochs", "expected"), [([0, 0], None), ([0, 1], [0, 1])])
+def test_rows_know_their_epochs_where_there_are_several(tmp_path, epochs, expected):
+    path = tmp_path / "samples.parquet"
+    with SamplesWriter(path, ["toxicity"]) as writer:
+        shared = {"task": "t", "outcome": "answered", "tags": "{}", "score_toxicity": 0.5}
+        writer.write([{**shared, "sample_id": f"s{n}", "epoch": e} for n, e in enumerate(epochs)])
+    found = read_task(path, "t").epoch
+    assert (None if found is None else found.tolist()) == expected
 
 
 def test_a_maximum_over_what_is_left_is_only_a_lower_bound():
