@@ -131,6 +131,9 @@ def _is_apart(node: ast.AST) -> bool:
     """A docstring, a type, or a call that makes an error."""
     if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
         return True
+    if isinstance(node, ast.AnnAssign | ast.Assign):  # those of a sheet for raters
+        target = node.target if isinstance(node, ast.AnnAssign) else node.targets[0]
+        return isinstance(target, ast.Name) and target.id == "questions"
     called = node.func if isinstance(node, ast.Call) else None
     return isinstance(called, ast.Name) and called.id.endswith("Error")
 

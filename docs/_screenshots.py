@@ -1,4 +1,4 @@
-"""Makes the pictures of the docs from the quickstart's report: ``python docs/_screenshots.py``.
+"""Makes the pictures of the docs from the demo run: ``python docs/_screenshots.py``.
 
 Needs a Chromium (``chromium`` on the path) and the [dev] dependencies.
 """
@@ -9,25 +9,39 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Browser, sync_playwright
 
 import evalharness
+from evalharness.cli.app import run_app
 
 IMAGES = Path(__file__).parent / "images"
+ENGAGEMENT = Path(__file__).parent / "examples" / "engagement.yaml"
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 
 def main() -> None:
-    """Write docs/images/scorecard.png: the summary of the demo model's scorecard."""
+    """Write docs/images: the scorecard, the assurance report and a comparison of the demo model."""
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        report = evalharness.run("demo", out=folder).report.resolve()
+        first = evalharness.run("demo", out=folder)
+        other = evalharness.run("quickstart", out=folder)
+        assured = ["--kind", "assurance", "--engagement", str(ENGAGEMENT), "--quiet"]
+        run_app(["report", str(first.path), *assured])
+        compared = Path(folder) / "comparison.html"
+        run_app(["compare", str(other.path), str(first.path), "--html", str(compared)])
         browser = playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=FLAGS, headless=True
         )
-        page = browser.new_page(viewport={"width": 1080, "height": 1500}, color_scheme="light")
-        page.goto(report.as_uri())
-        page.screenshot(path=IMAGES / "scorecard.png", full_page=False)
+        _picture(browser, first.report.resolve(), "scorecard", 1500)
+        _picture(browser, (first.path / "assurance.html").resolve(), "assurance", 1500)
+        _picture(browser, compared.resolve(), "comparison", 1200)
         browser.close()
+
+
+def _picture(browser: Browser, page: Path, name: str, height: int) -> None:
+    shown = browser.new_page(viewport={"width": 1080, "height": height}, color_scheme="light")
+    shown.goto(page.as_uri())
+    shown.screenshot(path=IMAGES / f"{name}.png", full_page=False)
+    shown.close()
 
 
 if __name__ == "__main__":

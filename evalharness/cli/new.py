@@ -1,4 +1,4 @@
-"""``evalharness new``: writes the beginning of a task of one's own."""
+"""``evalharness new``: writes the beginning of something of one's own."""
 
 from __future__ import annotations
 
@@ -69,4 +69,16 @@ def key(
     typer.echo(f"{path}: keep it to yourself; evalharness sign RUN --key {path}")
     typer.echo(f"{public}: for everybody; evalharness verify RUN --key {public}")
     typer.echo(f"key id {key_id(public_key(public))}")
+    return 0
+
+
+def engagement(
+    path: Annotated[Path, typer.Argument(help="The file to write; it must not exist.")],
+) -> int:
+    """Write a commented beginning of an engagement, which an assurance report asks for."""
+    from evalharness.reports.engagement import write_beginning
+
+    write_beginning(path)
+    typer.echo(f"{path}: fill in what stands empty, then")
+    typer.echo(f"  evalharness report RUN --kind assurance --engagement {path} --pdf")
     return 0

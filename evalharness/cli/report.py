@@ -54,6 +54,13 @@ def report(
     lang: Annotated[str, typer.Option("--lang", help="en, zh: the report's language.")] = "en",
     pdf: Annotated[bool, typer.Option("--pdf", help="A PDF beside the page.")] = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Markdown beside the page.")] = False,
+    hazardous: Annotated[
+        bool,
+        typer.Option(
+            "--hazardous",
+            help="PDF, Markdown: print texts behind a content warning; default: digests alone.",
+        ),
+    ] = False,
     withhold: Annotated[
         list[Withheld] | None,
         typer.Option("--withhold", help="Assurance: show prompts or responses by digest alone."),
@@ -62,7 +69,7 @@ def report(
     quiet: Quiet = False,
 ) -> int:
     """Write a run's report from its records; the same run gives the same bytes."""
-    from evalharness.errors import RunCorruptError
+    from evalharness.errors import ConfigError, RunCorruptError
     from evalharness.pipeline import load_scorecard
     from evalharness.reports import write
     from evalharness.reports.engagement import load_engagement
@@ -70,7 +77,11 @@ def report(
 
     _check_options(kind, engagement, card, withhold)
     directory = RunDirectory.existing(run)
-    output = write.Output(lang, pdf=pdf, markdown=markdown)
+    output = write.Output(lang, pdf=pdf, markdown=markdown, hazardous=hazardous)
+    if hazardous and not (pdf or markdown):
+        raise ConfigError(
+            "report: --hazardous belongs to --pdf or --markdown; the page has those texts"
+        )
     assignment = None if engagement is None else load_engagement(engagement)
     with directory.locked():
         directory.require_finished()

@@ -8,14 +8,15 @@ the item and who answers for it, independence, and a seeded draw of inputs and o
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from evalharness.records import digest
 from evalharness.reports.engagement import Engagement
 from evalharness.reports.language import _, current, listed, said
 from evalharness.reports.numbers import Quantity
-from evalharness.reports.page import SampleRow, environment, sampled
+from evalharness.reports.page import SCREEN, Medium, SampleRow, environment, sampled
+from evalharness.reports.reliability import Curve, curve_views
 from evalharness.reports.view import View, scorecard_view
 from evalharness.scorecard.gate import Gate
 from evalharness.scorecard.model import Scorecard
@@ -38,6 +39,7 @@ class Assurance:
         gate: the policy's decisions; None where the run has no policy with criteria.
         withheld: ``prompts``, ``responses``: shown by their digests alone.
         switched_off: part of the application -> the scorecard of the run in which it was off.
+        curves: task -> its reliability curve, where it measures calibration.
     """
 
     scorecard: Scorecard
@@ -47,6 +49,7 @@ class Assurance:
     gate: Gate | None = None
     withheld: frozenset[str] = frozenset()
     switched_off: Mapping[str, Scorecard] | None = None
+    curves: Mapping[str, Curve] = field(default_factory=dict)
 
 
 def report_id(run: Mapping[str, Any], scorecard: Scorecard, engagement: Engagement) -> str:
@@ -60,7 +63,7 @@ def report_id(run: Mapping[str, Any], scorecard: Scorecard, engagement: Engageme
     return f"EH-{digest(content)[:16]}"
 
 
-def render_assurance(report: Assurance) -> str:
+def render_assurance(report: Assurance, medium: Medium = SCREEN) -> str:
     """Draw the report in the language that is spoken now; the same input gives the same bytes."""
     view = scorecard_view(report.scorecard)
     return (
@@ -83,6 +86,8 @@ def render_assurance(report: Assurance) -> str:
             verdict=_verdict,
             met=_met,
             lang=current().code,
+            medium=medium,
+            curves=curve_views(report.curves),
         )
     )
 

@@ -17,7 +17,7 @@ from markupsafe import Markup
 from evalharness.reports import numbers, svg
 from evalharness.reports.language import _, current, said
 from evalharness.reports.numbers import Quantity
-from evalharness.reports.page import environment
+from evalharness.reports.page import SCREEN, environment
 
 if TYPE_CHECKING:
     from evalharness.comparison import Claim, Comparison, Ranked, Ranking
@@ -111,6 +111,7 @@ def run_views(found: Comparison, *, drawn: bool = True) -> tuple[RunView, ...]:
 def _context(found: Comparison, *, drawn: bool) -> dict[str, object]:
     return {
         "found": found,
+        "medium": SCREEN,
         "baseline": (found.runs[0], found.targets[0]),
         "runs": run_views(found, drawn=drawn),
         "rankings": tuple(_ranking(ranking, found) for ranking in found.rankings),

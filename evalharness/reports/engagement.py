@@ -26,6 +26,7 @@ __all__ = [
     "Part",
     "Party",
     "load_engagement",
+    "write_beginning",
 ]  # fmt: skip
 
 #: The seven areas of the label in the Model AI Governance Framework for Generative AI (2024).
@@ -164,3 +165,19 @@ def load_engagement(path: Path) -> Engagement:
         ConfigError: one line for each fault: file, line, field.
     """
     return yamlfile.validate(Engagement, yamlfile.read(path, ConfigError), ConfigError)
+
+
+def write_beginning(path: Path) -> None:
+    """Write a commented engagement whose required fields stand empty.
+
+    Raises:
+        ConfigError: the file exists, or cannot be written.
+    """
+    text = Path(__file__).with_name("engagement_beginning.yaml").read_text(encoding="utf-8")
+    try:
+        with path.open("x", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+    except FileExistsError:
+        raise ConfigError(f"{path}: it exists already; name another file") from None
+    except OSError as fault:
+        raise ConfigError(f"{path}: cannot be written: {fault.strerror}") from None

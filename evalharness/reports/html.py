@@ -7,7 +7,8 @@ from typing import Any
 
 from evalharness.reports import numbers
 from evalharness.reports.language import _, current, said
-from evalharness.reports.page import SampleRow, environment, sampled
+from evalharness.reports.page import SCREEN, Medium, SampleRow, environment, sampled
+from evalharness.reports.reliability import Curve, curve_views
 from evalharness.reports.view import GLOSSARY, TaskView, View, scorecard_view, word_of
 from evalharness.scorecard.model import Scorecard
 
@@ -15,7 +16,12 @@ __all__ = ["render_html"]
 
 
 def render_html(
-    scorecard: Scorecard, *, run: Mapping[str, Any], samples: Sequence[SampleRow]
+    scorecard: Scorecard,
+    *,
+    run: Mapping[str, Any],
+    samples: Sequence[SampleRow],
+    medium: Medium = SCREEN,
+    curves: Mapping[str, Curve] | None = None,
 ) -> str:
     """Draw the report of one run, from its records alone.
 
@@ -23,6 +29,8 @@ def render_html(
         scorecard: every figure on the page.
         run: the content of ``run.json``.
         samples: the rows to show, in any order.
+        medium: a screen, or paper.
+        curves: task -> its reliability curve, where it measures calibration.
     """
     view = scorecard_view(scorecard)
     return (
@@ -38,6 +46,8 @@ def render_html(
             protocols=_protocols(view, run),
             glossary=GLOSSARY,
             lang=current().code,
+            medium=medium,
+            curves=curve_views(curves or {}),
         )
     )
 

@@ -21,13 +21,44 @@ from markupsafe import Markup, escape
 
 from evalharness.reports import language, numbers, svg
 from evalharness.reports.language import _
+from evalharness.reports.overview import dimension_rows, task_rows
 from evalharness.reports.text import LIMIT, plain, visible
-from evalharness.reports.view import TaskView, View, word_of
+from evalharness.reports.view import FEW, TaskView, View, word_of
 
-__all__ = ["SampleRow", "Sampled", "environment", "sampled"]
+__all__ = ["SCREEN", "Medium", "SampleRow", "Sampled", "environment", "sampled"]
 
 _SHORT = 12  # digits of a digest that tell it apart at a glance; the full one stands in section 5
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
+
+
+@dataclass(frozen=True, slots=True)
+class Medium:
+    """Where a page is read. A screen folds what is long or hazardous; paper cannot be unfolded.
+
+    Args:
+        paper: a PDF or Markdown: folds stand open, and texts of tasks with a content warning are
+            withheld, their digests shown.
+        hazardous: paper has those texts too.
+    """
+
+    paper: bool = False
+    hazardous: bool = False
+
+    @property
+    def withholds(self) -> bool:
+        return self.paper and not self.hazardous
+
+    @property
+    def open(self) -> Markup:
+        """The attribute of what is folded on a screen."""
+        return Markup(" open") if self.paper else Markup("")
+
+    @property
+    def body(self) -> Markup:
+        return Markup(' class="paper"') if self.paper else Markup("")
+
+
+SCREEN = Medium()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +121,9 @@ def environment() -> Environment:
     made.globals["listed"] = language.listed
     made.globals["comma"] = language.comma
     made.globals["gap"] = language.gap
+    made.globals["few"] = FEW
+    made.globals["dimension_rows"] = dimension_rows
+    made.globals["task_rows"] = task_rows
     made.globals["said"] = language.said
     made.filters |= {
         "body": _body,
@@ -105,7 +139,9 @@ def environment() -> Environment:
         "said": language.said,
         "tongue": lambda code: language.current().tongue(code),
         "day": lambda when: language.current().day(when),
-        "sha": lambda text: f"SHA-256 {hashlib.sha256(text.encode()).hexdigest()}",
+        "sha": lambda text: f"SHA-256 {_digest(text)}",
+        "digest": _digest,
+        "css_string": _css_string,
     }
     return made
 
@@ -132,6 +168,17 @@ def _body(text: str | None, limit: int = LIMIT) -> Markup:
         remark = _("({n} characters, all white space)", n=numbers.count(len(text)))
         return Markup('<span class="void">{}</span>').format(remark)
     return visible(text, limit)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _css_string(text: str) -> Markup:
+    """``text`` as a string of CSS within ``<style>``: what is no letter or digit, by its number."""
+    shown = plain(text, 120)
+    parts = (c if c.isascii() and c.isalnum() else f"\\{ord(c):06x}" for c in shown)
+    return Markup(f'"{"".join(parts)}"')  # noqa: S704 - nothing but letters, digits, backslashes
 
 
 def _short(digest: object) -> str:

@@ -7,19 +7,31 @@ from the page's style sheet by class; what a colour says, a pattern or a word sa
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
 
 from evalharness.reports.text import plain
 
-__all__ = ["Plot", "interval_svg", "outcome_svg", "patterns", "position", "swatch"]
+__all__ = [
+    "Plot",
+    "Point",
+    "curve_svg",
+    "definitions",
+    "interval_svg",
+    "outcome_svg",
+    "patterns",
+    "position",
+    "strip_svg",
+    "swatch",
+]
 
 _OPEN = Markup(
     '<svg class="{cls}" role="img" aria-labelledby="{id}-t {id}-d" width="100%" height="{height}">'
     '<title id="{id}-t">{title}</title><desc id="{id}-d">{desc}</desc>'
 )
+_STRIP = Markup('<svg class="strip" aria-hidden="true" focusable="false" width="100%" height="20">')
 _RECT = Markup('<rect class="{cls}" x="{x}%" y="{y}" width="{width}%" height="{height}"/>')
 _FILLED = Markup(
     '<rect class="seg" x="{x}%" y="0.5" width="{width}%" height="11" fill="url(#p-{kind})"/>'
@@ -32,6 +44,9 @@ _TARGET = Markup(
     '<path d="M0 -2V22"/><path d="M-4 -4H4L0 2Z"/></svg>'
 )
 _TEXT = Markup('<text class="tick" x="{x}%" y="32" text-anchor="{anchor}">{text}</text>')
+_TICK = Markup('<text class="tick" x="{x}%" y="{y}" text-anchor="{anchor}">{text}</text>')
+_POINT = Markup('<circle class="dot" cx="{x}%" cy="{y}" r="4"/>')
+_CURVE_HEIGHT = 220
 _SWATCH = Markup(
     '<svg class="swatch" aria-hidden="true" focusable="false" width="14" height="12">'
     '<rect class="seg" x="0.5" y="0.5" width="13" height="11" fill="url(#p-{kind})"/></svg>'
@@ -56,6 +71,15 @@ class Plot:
     ends: tuple[str, str]
     title: str
     desc: str
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One bin of a reliability curve: mean confidence, accuracy, and the interval of that."""
+
+    x: float
+    y: float
+    interval: tuple[float, float]
 
 
 def position(value: float, span: tuple[float, float]) -> float:
@@ -106,6 +130,28 @@ def interval_svg(plot: Plot) -> Markup:
     return Markup("").join(parts)
 
 
+def strip_svg(plot: Plot, whole: float | None = None) -> Markup:
+    """One interval as a line of a table, whose text says the same: low, without ticks, unnamed.
+
+    Args:
+        whole: a value to see this one against, as a line across.
+    """
+    span = plot.range
+    parts = [_STRIP, _LINE.format(cls="track", x1="0.00", y1=10, x2="100.00", y2=10)]
+    if whole is not None:
+        at = _fixed(position(whole, span))
+        parts.append(_LINE.format(cls="whole", x1=at, y1=0, x2=at, y2=20))
+    if plot.bounds is not None:
+        parts.append(_bar("bounds", plot.bounds, span, 4))
+    if plot.interval is not None:
+        parts.append(_bar("bar", plot.interval, span, 6))
+    if plot.target is not None:
+        parts.append(_TARGET.format(x=_fixed(position(plot.target, span))))
+    if plot.value is not None:
+        parts.append(_DOT.format(x=_fixed(position(plot.value, span))))
+    return Markup("").join((*parts, Markup("</svg>")))
+
+
 def outcome_svg(ident: str, counts: Sequence[tuple[str, int]], title: str, desc: str) -> Markup:
     """One bar of all that came back, a segment an outcome, as wide as its share."""
     total = sum(number for _, number in counts)
@@ -120,6 +166,25 @@ def outcome_svg(ident: str, counts: Sequence[tuple[str, int]], title: str, desc:
     return Markup("").join(parts)
 
 
+def curve_svg(ident: str, points: Sequence[Point], title: str, desc: str) -> Markup:
+    """Accuracy (upwards) over confidence, both 0 to 1, with the line where both are equal."""
+    tall = _CURVE_HEIGHT
+    parts = [
+        _open("curve", ident, tall + 24, (title, desc)),
+        _LINE.format(cls="track", x1="0.00", y1=tall, x2="100.00", y2=tall),
+        _LINE.format(cls="track", x1="0.00", y1=0, x2="0.00", y2=tall),
+        _LINE.format(cls="whole", x1="0.00", y1=tall, x2="100.00", y2=0),
+    ]
+    for point in points:
+        x = _fixed(position(point.x, (0, 1)))
+        low, high = (_fixed((1 - end) * tall) for end in point.interval)
+        parts.append(_LINE.format(cls="error", x1=x, y1=low, x2=x, y2=high))
+        parts.append(_POINT.format(x=x, y=_fixed((1 - point.y) * tall)))
+    for x, anchor, text in (("0.00", "start", "0\u00a0%"), ("100.00", "end", "100\u00a0%")):
+        parts.append(_TICK.format(x=x, y=tall + 16, anchor=anchor, text=text))
+    return Markup("").join((*parts, Markup("</svg>")))
+
+
 def swatch(kind: str) -> Markup:
     """The pattern of one outcome, for a legend that says it in words."""
     return _SWATCH.format(kind=kind)
@@ -127,6 +192,13 @@ def swatch(kind: str) -> Markup:
 
 def patterns() -> Markup:
     """The definitions that the other drawings refer to; once a page, before them."""
+    return Markup(
+        '<svg class="defs" aria-hidden="true" focusable="false" width="0" height="0">{}</svg>'
+    ).format(definitions())
+
+
+def definitions(kinds: Collection[str] | None = None) -> Markup:
+    """The patterns of these kinds, or all, to stand within an SVG."""
     bar = Markup('<rect class="{}" width="{}" height="6"/>').format
     across = Markup('<rect class="on" width="6" height="1.6"/>')
     dots = Markup('<circle class="ink" cx="3" cy="3" r="1.5"/>')
@@ -146,8 +218,6 @@ def patterns() -> Markup:
             kind=kind, turn=_TURN.format(turn) if turn else "", ground=ground, marks=marks
         )
         for kind, turn, ground, marks in made
+        if kinds is None or kind in kinds
     )
-    return Markup(
-        '<svg class="defs" aria-hidden="true" focusable="false" width="0" height="0">'
-        "<defs>{}</defs></svg>"
-    ).format(Markup("").join(drawn))
+    return Markup("<defs>{}</defs>").format(Markup("").join(drawn))

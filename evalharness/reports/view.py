@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count as counter
 
 from markupsafe import Markup
@@ -22,8 +22,9 @@ from evalharness.reports.corrected import (
     interval_view,
     what_if_text,
 )
-from evalharness.reports.language import _, current, gap, listed, said
+from evalharness.reports.language import _, current, gap, said
 from evalharness.reports.numbers import Quantity, count
+from evalharness.reports.outcomes import OutcomesView, outcomes_view, word_of
 from evalharness.scorecard.metrics.registry import ANSWER_RATE
 from evalharness.scorecard.model import (
     DIMENSIONS,
@@ -38,7 +39,6 @@ __all__ = [
     "GLOSSARY",
     "CellView",
     "DimensionView",
-    "OutcomeRow",
     "OutcomesView",
     "TaskView",
     "View",
@@ -47,6 +47,9 @@ __all__ = [
     "word_of",
 ]
 
+
+#: Fewer measured units than this make a slice a name in a line.
+FEW = 5
 
 #: What each outcome means, in the order of every table.
 GLOSSARY: dict[str, str] = {
@@ -61,28 +64,15 @@ GLOSSARY: dict[str, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class OutcomeRow:
-    kind: str
-    word: str
-    count: str
-    share: str
-    swatch: Markup
-
-
-@dataclass(frozen=True, slots=True)
-class OutcomesView:
-    """Counts over generations; ``shown`` are those that occurred."""
-
-    total: str
-    rows: tuple[OutcomeRow, ...]
-    shown: tuple[OutcomeRow, ...]
-    bar: Markup | None
-
-
-@dataclass(frozen=True, slots=True)
 class SliceTable:
+    """A metric by one tag. Slices with fewer than `FEW` measured are named in one line only."""
+
     tag: str
+    ends: tuple[str, str]
     rows: tuple[tuple[str, CellView], ...]
+    few: tuple[tuple[str, str], ...]
+    #: What belongs under the table: a remark, and the slices of which it is true.
+    remarks: tuple[tuple[str, tuple[str, ...]], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +98,10 @@ class CellView:
     insufficient: bool
     notes: tuple[str, ...]
     plot: Markup | None
+    strip: Markup | None
+    ends: tuple[str, str]
+    #: Its title is another metric's of the task too: its name is shown beside it.
+    told_apart: bool = False
     pair_name: str | None = None
     pair: CellView | None = None
     slices: tuple[SliceTable, ...] = ()
@@ -201,39 +195,6 @@ class _Names:
         return name
 
 
-def word_of(kind: str) -> str:
-    """An outcome, a tag or a dimension as a reader's words."""
-    return said(kind.replace("_", " "))
-
-
-def outcomes_view(counts: Mapping[str, int], names: _Names, subject: str) -> OutcomesView:
-    known = [str(kind) for kind in OutcomeKind]
-    kinds = known + sorted(set(counts) - set(known))
-    total = sum(counts.values())
-    scale = Quantity("proportion", (0, 1), total)
-    rows = tuple(
-        OutcomeRow(
-            kind=kind,
-            word=word_of(kind),
-            count=count(counts.get(kind, 0)),
-            share=scale.value(counts.get(kind, 0) / total) if total else "",
-            swatch=svg.swatch(kind if kind in known else "other"),
-        )
-        for kind in kinds
-    )
-    shown = tuple(row for row in rows if counts.get(row.kind, 0))
-    bar = None
-    if total:
-        words = listed(_("{what} {n}", what=row.word, n=row.count) for row in shown)
-        bar = svg.outcome_svg(
-            names.figure(),
-            [(kind if kind in known else "other", counts.get(kind, 0)) for kind in kinds],
-            title=_("Outcomes, {subject}", subject=subject),
-            desc=_("Of {n} generations: {counts}.", n=count(total), counts=words),
-        )
-    return OutcomesView(count(total), rows, shown, bar)
-
-
 def _demonstrated(cell: Cell, scale: Quantity) -> str | None:
     """What each side alone is shown to be, in words."""
     found = cell.demonstrated
@@ -287,7 +248,7 @@ def _details(cell: Cell, scale: Quantity) -> tuple[str, ...]:
     return tuple(parts)
 
 
-def _plot(cell: Cell, scale: Quantity, names: _Names) -> Markup | None:
+def _plot(cell: Cell, scale: Quantity, names: _Names) -> svg.Plot | None:
     low, high = cell.range
     if low >= high or (cell.value is None and cell.interval is None and cell.bounds is None):
         return None
@@ -301,33 +262,61 @@ def _plot(cell: Cell, scale: Quantity, names: _Names) -> Markup | None:
     if cell.bounds is not None:
         told.append(_("With the missing ones, anything in {span}.", span=scale.span(*cell.bounds)))
     told.append(_("{text}.", text=_direction(cell, scale)[1].capitalize()))
-    return svg.interval_svg(
-        svg.Plot(
-            ident=names.figure(),
-            range=cell.range,
-            value=cell.value,
-            interval=(cell.interval.low, cell.interval.high) if cell.interval else None,
-            bounds=cell.bounds,
-            target=None if isinstance(cell.direction, str) else cell.direction,
-            ends=(scale.mark(low), scale.mark(high)),
-            title=said(cell.title),
-            desc=gap().join(told),
-        )
+    return svg.Plot(
+        ident=names.figure(),
+        range=cell.range,
+        value=cell.value,
+        interval=(cell.interval.low, cell.interval.high) if cell.interval else None,
+        bounds=cell.bounds,
+        target=None if isinstance(cell.direction, str) else cell.direction,
+        ends=(scale.mark(low), scale.mark(high)),
+        title=said(cell.title),
+        desc=gap().join(told),
     )
 
 
-def _slices(cell: Cell, names: _Names) -> tuple[SliceTable, ...]:
+def _slices(cell: Cell) -> tuple[SliceTable, ...]:
+    scale = Quantity.of(cell)
     return tuple(
-        SliceTable(
-            tag=word_of(tag),
-            rows=tuple(
-                (_tag_value(tag, value), cell_view(value, part, names))
-                for value, part in sorted(parts.items())
-            ),
-        )
+        _slice_table(tag, parts, (scale.mark(cell.range[0]), scale.mark(cell.range[1])), cell)
         for tag, parts in sorted(cell.slices.items())
         if parts
     )
+
+
+def _slice_table(
+    tag: str, parts: Mapping[str, Cell], ends: tuple[str, str], whole: Cell
+) -> SliceTable:
+    shown = {name: part for name, part in sorted(parts.items()) if part.n_measured >= FEW}
+    rows = tuple(
+        (_tag_value(tag, name), cell_view(name, part, _Names())) for name, part in shown.items()
+    )
+    remarks: dict[str, list[str]] = {}
+    for name, view in rows:
+        for note in view.notes:
+            remarks.setdefault(note, []).append(name)
+    return SliceTable(
+        tag=word_of(tag),
+        ends=ends,
+        rows=tuple(
+            (name, replace(view, strip=_strip(shown[view.name], whole))) for name, view in rows
+        ),
+        few=tuple(
+            (
+                _tag_value(tag, name),
+                _("{n} of {m}", n=count(part.n_measured), m=count(part.n_planned)),
+            )
+            for name, part in sorted(parts.items())
+            if part.n_measured < FEW
+        ),
+        remarks=tuple((note, tuple(names)) for note, names in remarks.items()),
+    )
+
+
+def _strip(part: Cell, whole: Cell) -> Markup | None:
+    """A slice as a line, with the value of all as a mark to see it against."""
+    plot = _plot(part, Quantity.of(part), _Names())
+    return None if plot is None else svg.strip_svg(plot, whole.value)
 
 
 def _tag_value(tag: str, value: str) -> str:
@@ -338,6 +327,7 @@ def cell_view(
     name: str, cell: Cell, names: _Names, pairs: Mapping[str, Cell] | None = None
 ) -> CellView:
     """One cell in words, with the metric (out of ``pairs``) that it must not be read without."""
+    plot = _plot(cell, Quantity.of(cell), names)
     scale = Quantity.of(cell)
     arrow, direction = _direction(cell, scale)
     pair_name = cell.headline_pair
@@ -366,10 +356,12 @@ def cell_view(
         grading=_grading(cell),
         insufficient=cell.grade == INSUFFICIENT,
         notes=cell.notes,
-        plot=_plot(cell, scale, names),
+        plot=None if plot is None else svg.interval_svg(plot),
+        strip=None if plot is None else svg.strip_svg(plot),
+        ends=("", "") if plot is None else plot.ends,
         pair_name=pair_name,
         pair=None if pair is None or pair_name is None else cell_view(pair_name, pair, names),
-        slices=_slices(cell, names),
+        slices=_slices(cell),
         corrected=corrected_view(cell),
         what_if=what_if_text(cell),
     )
@@ -380,14 +372,19 @@ def _task(
 ) -> TaskView:
     order = {metric: place for place, metric in enumerate(first)}
     metrics = sorted(card.metrics, key=lambda m: (order.get(m, len(order)), m == ANSWER_RATE, m))
+    titles = [cell.title for cell in card.metrics.values()]
     return TaskView(
         name=name,
         anchor=names.anchor("task", name),
         card=card,
         metrics=tuple(
-            cell_view(m, card.metrics[m], names, {**others, **card.metrics}) for m in metrics
+            replace(
+                cell_view(m, card.metrics[m], names, {**others, **card.metrics}),
+                told_apart=titles.count(card.metrics[m].title) > 1,
+            )
+            for m in metrics
         ),
-        outcomes=outcomes_view(card.outcomes, names, name),
+        outcomes=outcomes_view(card.outcomes, names.figure(), name),
         codes=tuple(f"{key}: {', '.join(card.tags[key])}" for key in sorted(card.tags)),
         counts=card.outcomes,
     )
@@ -418,7 +415,7 @@ def _dimension(
         if headline.metric in metrics:
             top = metrics[headline.metric]
             cell = cell_view(headline.metric, top, names, {**others, **metrics})
-            outcomes = outcomes_view(top.outcomes, names, title)
+            outcomes = outcomes_view(top.outcomes, names.figure(), title)
     return DimensionView(name, title, anchor, tuple(tasks), cell, chosen, outcomes)
 
 

@@ -21,7 +21,8 @@ from evalharness.reports.label.card import ModelCard
 from evalharness.reports.label.given import File, LabelInput, Off, Records
 from evalharness.reports.label.page import render_label
 from evalharness.reports.language import ENGLISH, speaking
-from evalharness.reports.page import SampleRow
+from evalharness.reports.page import SCREEN, Medium, SampleRow
+from evalharness.reports.reliability import reliability_curves
 from evalharness.scorecard.gate import decided
 from evalharness.scorecard.model import Scorecard
 from evalharness.store.directory import RunDirectory, file_sha256
@@ -58,26 +59,33 @@ class Output:
 
     Args:
         pdf, markdown: beside the page.
+        hazardous: they have the texts of tasks with a content warning, not their digests.
     """
 
     language: str = "en"
     pdf: bool = False
     markdown: bool = False
+    hazardous: bool = False
 
-    def write(self, directory: RunDirectory, name: str, draw: Callable[[], str]) -> list[Path]:
+    def write(
+        self, directory: RunDirectory, name: str, draw: Callable[[Medium], str]
+    ) -> list[Path]:
         """Draw the page in the language, and write it in each format."""
         with speaking(self.language):
-            page = draw()
+            page = draw(SCREEN)
+            paper = ""
+            if self.pdf or self.markdown:
+                paper = draw(Medium(paper=True, hazardous=self.hazardous))
         stem = name if self.language == "en" else f"{name}.{self.language}"
         path = directory.path / f"{stem}.html"
         directory.write_text(path, page)
         written = [path]
         if self.pdf:
             written.append(path.with_suffix(".pdf"))
-            directory.write_bytes(written[-1], as_pdf(page))
+            directory.write_bytes(written[-1], as_pdf(paper))
         if self.markdown:
             written.append(path.with_suffix(".md"))
-            directory.write_text(written[-1], as_markdown(page))
+            directory.write_text(written[-1], as_markdown(paper))
         return written
 
 
@@ -86,7 +94,12 @@ def write_scorecard(directory: RunDirectory, scorecard: Scorecard, output: Outpu
     run = _run(directory)
     shown = run["config"].get("report_samples", _DEFAULT_SHOWN)
     rows = drawn_samples(directory, run["seed"], shown)
-    return output.write(directory, "report", lambda: render_html(scorecard, run=run, samples=rows))
+    curves = reliability_curves(directory, scorecard)
+    return output.write(
+        directory,
+        "report",
+        lambda medium: render_html(scorecard, run=run, samples=rows, medium=medium, curves=curves),
+    )
 
 
 def write_assurance(
@@ -113,10 +126,11 @@ def write_assurance(
         gate=gate,
         withheld=withheld,
         switched_off=switched_off,
+        curves=reliability_curves(directory, scorecard),
     )
     content = engagement.model_dump(mode="json", exclude_none=True)
     directory.write_json(directory.path / "engagement.json", content)
-    return output.write(directory, "assurance", lambda: render_assurance(report))
+    return output.write(directory, "assurance", lambda medium: render_assurance(report, medium))
 
 
 def write_label(
@@ -150,7 +164,8 @@ def write_label(
         content = build_label(given).model_dump(mode="json", exclude_none=True)
     path = directory.path / "label.json"
     directory.write_json(path, content)
-    return [*output.write(directory, "label", lambda: render_label(build_label(given))), path]
+    drawn = output.write(directory, "label", lambda _medium: render_label(build_label(given)))
+    return [*drawn, path]
 
 
 def _file(path: Path, remark: str = "") -> File:

@@ -11,7 +11,7 @@ import yaml
 import evalharness
 from evalharness.cli.app import run_app
 from evalharness.errors import ConfigError
-from evalharness.reports.engagement import load_engagement
+from evalharness.reports.engagement import Engagement, load_engagement
 from tests.support import FakeModel, item, write_suite
 
 ENGAGEMENT = {
@@ -159,6 +159,32 @@ def test_a_wrong_engagement_is_a_sentence(tmp_path, change, said):
     with pytest.raises(ConfigError) as fault:
         load_engagement(path)
     assert said in str(fault.value)
+
+
+def test_the_written_beginning_names_each_field_and_is_whole_once_filled_in(tmp_path, capsys):
+    path = tmp_path / "engagement.yaml"
+    assert run_app(["new", "engagement", str(path)]) == 0
+    assert run_app(["new", "engagement", str(path)]) == 2
+    assert "it exists already" in capsys.readouterr().err
+    with pytest.raises(ConfigError) as fault:
+        load_engagement(path)
+    for name in ("customer", "issued", "item.name", "laboratory.address", "chain.0.name"):
+        assert name in str(fault.value), name
+    text = path.read_text(encoding="utf-8")
+    path.write_text(yaml.safe_dump(filled(yaml.safe_load(text))), encoding="utf-8")
+    assert load_engagement(path).laboratory.name == "words"
+    shown = set(re.findall(r"^(?:# )?(\w+):", text, flags=re.MULTILINE))
+    assert shown == set(Engagement.model_fields)
+
+
+def filled(value, key=""):
+    """A beginning with words and days where it stands empty."""
+    if isinstance(value, dict):
+        return {name: filled(part, name) for name, part in value.items()}
+    if isinstance(value, list) and value:
+        return [filled(part) for part in value]
+    day = "2026-11-26"
+    return {"performed": [day, day], "issued": day, "received": day}.get(key, value or "words")
 
 
 def test_without_an_engagement_there_is_no_assurance_report(run, capsys):

@@ -16,7 +16,7 @@ from evalharness.reports.comparison import comparison_fragment, render_compariso
 from evalharness.scorecard.pairing import Paired
 from evalharness.scorecard.ranking import Place
 from evalharness.stats import Estimate, Interval
-from tests.reports.test_report_hostile import HOSTILE
+from tests.hostile import HOSTILE
 
 Parse = Callable[[str], list[Any]]
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,73 +13,16 @@ from evalharness.reports.html import render_html
 from evalharness.reports.language import speaking
 from evalharness.reports.page import SampleRow
 from evalharness.scorecard.model import Scorecard
+from tests.reports import browsing
+from tests.reports.browsing import ESCAPED, OPEN, OVERFLOW
 from tests.reports.conftest import make_samples
 from tests.reports.test_comparison_html import comparison
 
 pytestmark = pytest.mark.full
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-OPEN = "document.querySelectorAll('details').forEach(d => { d.open = true })"
-# Everything stays in the column, and what a cell holds in its cell.
-ESCAPED = """() => {
-  const edge = document.body.getBoundingClientRect().right;
-  const out = [...document.querySelectorAll('body *:not(.skip)')]
-    .filter(e => e.getClientRects().length && e.getBoundingClientRect().right > edge + 1)
-  const cut = [...document.querySelectorAll('td, th, dd, dt, p, li')]
-    .filter(e => e.clientWidth && e.scrollWidth > e.clientWidth + 1)
-  return [...out, ...cut]
-    .filter(e => innerWidth > 704 || !e.closest('.stack thead'))  // there it is hidden from the eye
-    .map(e => e.tagName + ': ' + e.textContent.slice(0, 60))
-}"""
+browser, visit = browsing.browser, browsing.visit
+
 LONG = "w" * 300 + " \u202e</pre><script>document.title='owned'</script>" + "Z\u0351" * 200
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    if CHROMIUM is None:
-        pytest.skip("no Chromium on this machine")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def visit(browser: Any, tmp_path: Path) -> Iterator[Callable[..., Any]]:
-    """Open a page; at the end nothing but the file was asked for and nothing was logged."""
-    asked: list[str] = []
-    logged: list[str] = []
-    contexts = []
-
-    def open_page(text: str, width: int, scheme: str = "light") -> Any:
-        file = tmp_path / "report.html"
-        file.write_text(text, encoding="utf-8")
-        context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("request", lambda request: asked.append(request.url))
-        page.on("console", lambda message: logged.append(message.text))
-        page.on("pageerror", lambda error: logged.append(str(error)))
-        page.goto(file.as_uri())
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert set(asked) == {(tmp_path / "report.html").as_uri()}
-    assert logged == []
 
 
 @pytest.fixture

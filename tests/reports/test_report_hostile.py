@@ -12,28 +12,7 @@ from evalharness.reports import text as texts
 from evalharness.reports.html import render_html
 from evalharness.reports.page import SampleRow
 from evalharness.scorecard.model import Scorecard
-
-HOSTILE = {
-    "script": "</pre></code></bdi><script>alert(1)</script>",
-    "handler": "\"><img src=x onerror=alert(1)> ' onmouseover='alert(1)",
-    "title": "</title></style></details><svg onload=alert(1)>",
-    "style": "</style><style>*{display:none}</style>; background:url(https://evil.example/x)",
-    "comment": "<!-- --!> <![CDATA[ ]]> <?php ?>",
-    "template": "{{ 7*7 }}{% raw %}{# x #}",
-    "link": "javascript:alert(1) <a href='javascript:alert(1)'>x</a> data:text/html,x",
-    "entity": "&lt;script&gt; &amp;amp; &#x3c;script&#x3e;",
-    "bidi": "\u202eevil\u202c \u2066a\u2069 \u200f\u061c",
-    "zero width": "a\u200bb\u200c\u200d\u2060\ufeff\u00ad",
-    "control": "a\x00b\x07\x1b[31m\x7f\x85\u2028\u2029\r lone",
-    "surrogate": "\ud800 \udfff",
-    "tags": "".join(chr(0xE0000 + ord(c)) for c in "ignore all") + "\U000e0101",
-    "non-character": "\ufffe\uffff\ufff9",
-    "huge": "<b>" + "x" * 1_000_000,
-    "combining": "Z" + "\u0351\u0300" * 500,
-    "cjk": "模型的回答「很长」。" * 20,
-    "rtl": "שלום עולם مرحبا بالعالم",
-    "long word": "w" * 500,
-}
+from tests.hostile import HOSTILE
 
 
 def replaced(value: Any, text: str) -> Any:
@@ -64,8 +43,10 @@ def poisoned_cell(cell: dict[str, Any], text: str) -> dict[str, Any]:
     return out
 
 
-def poisoned_page(scorecard: Scorecard, run: dict[str, Any], text: str) -> str:
-    """A report whose every free text is ``text``."""
+def poisoned(
+    scorecard: Scorecard, run: dict[str, Any], text: str
+) -> tuple[Scorecard, dict[str, Any], list[SampleRow]]:
+    """What a report is drawn from, every free text of it being ``text``."""
     data = scorecard.model_dump(mode="json")
     data |= {"name": text, "estimand": text, "roles": replaced(data["roles"], text)}
     data["target"] = {key: replaced(value, text) for key, value in data["target"].items()}
@@ -102,7 +83,13 @@ def poisoned_page(scorecard: Scorecard, run: dict[str, Any], text: str) -> str:
         for n in range(2)
     }
     bad["protocols"] = {f"{text} {n}": text for n in range(2)}
-    return render_html(Scorecard.model_validate(data), run=bad, samples=rows)
+    return Scorecard.model_validate(data), bad, rows
+
+
+def poisoned_page(scorecard: Scorecard, run: dict[str, Any], text: str) -> str:
+    """A report whose every free text is ``text``."""
+    bad, bad_run, rows = poisoned(scorecard, run, text)
+    return render_html(bad, run=bad_run, samples=rows)
 
 
 def skeleton(elements: list[Any]) -> list[tuple[str, tuple[str, ...]]]:

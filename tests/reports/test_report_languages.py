@@ -46,7 +46,7 @@ NAMES = frozenset(
     Benjamini Hochberg McNemar MOVER Fisher t kappa n p k
     evalharness demo quickstart fake test torch DATASHEET md Apache run json Parrish et al
     Hate Check SGHate HateCheck SGHateCheck Röttger ttger Ng Singlish SHA ISO IEC UTC EH AUC a b
-    high-risk HTTP docs statistics toxicity choice bbq lexicon evalharness-demo-toxicity
+    high-risk HTTP docs statistics toxicity choice headline bbq lexicon evalharness-demo-toxicity
     """.split()  # noqa: SIM905 - a list of words reads better
 )
 
@@ -302,7 +302,7 @@ def test_no_text_of_the_templates_stands_outside_of_the_catalogue():
     """Words between tags that no call looks up."""
     allowed = {"evalharness", "evalharness verify", "evalharness verify results/", "SHA-256"}
     folder = ROOT / "evalharness" / "reports" / "templates"
-    for path in sorted(folder.glob("*.j2")):
+    for path in sorted(set(folder.glob("*.j2")) - {folder / "_style.html.j2"}):  # CSS
         text = re.sub(
             r"\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}", "", path.read_text("utf-8"), flags=re.DOTALL
         )

@@ -100,11 +100,15 @@ class CalibrationError:
         )
 
 
-def _errors(confidence: Numbers, correct: Numbers, bins: int) -> tuple[float | None, float]:
-    """The corrected and the plain error of samples, each of shape (n,); None without samples."""
+def binned(
+    confidence: Numbers, correct: Numbers, bins: int = CalibrationError.bins
+) -> tuple[Numbers, Numbers, Numbers]:
+    """Size, mean confidence and accuracy of each bin, in rising order of confidence.
+
+    Args:
+        confidence, correct: of samples, each of shape (n,), n at least 1.
+    """
     n = len(confidence)
-    if not n:
-        return None, 0.0
     order = np.argsort(confidence, kind="stable")
     sure = confidence[order]
     place = np.arange(n) * max(1, min(bins, n // _FEWEST)) // n
@@ -113,8 +117,16 @@ def _errors(confidence: Numbers, correct: Numbers, bins: int) -> tuple[float | N
     codes = np.unique(place[first], return_inverse=True)[1]
     sizes = np.bincount(codes)
     share = np.bincount(codes, weights=correct[order]) / sizes
-    gap = np.abs(np.bincount(codes, weights=sure) / sizes - share)
-    weight = sizes / n
+    return sizes.astype(np.float64), np.bincount(codes, weights=sure) / sizes, share
+
+
+def _errors(confidence: Numbers, correct: Numbers, bins: int) -> tuple[float | None, float]:
+    """The corrected and the plain error of samples, each of shape (n,); None without samples."""
+    if not len(confidence):
+        return None, 0.0
+    sizes, sure, share = binned(confidence, correct, bins)
+    gap = np.abs(sure - share)
+    weight = sizes / len(confidence)
     plain = float(weight @ gap)
     # expectation of |gap + noise|, the noise normal with the variance of the bin's accuracy
     spread = np.sqrt(share * (1 - share) / sizes)
