@@ -132,6 +132,7 @@ def test_the_run_stays_verified(reported, run):
     assert (run / "engagement.json").is_file()
 
 
+@pytest.mark.full  # Pango is needed
 def test_pdf_and_markdown_hold_the_same_text_and_the_same_bytes(reported, run):
     reported("--pdf", "--markdown")
     first = [(run / f"assurance.{kind}").read_bytes() for kind in ("pdf", "md")]

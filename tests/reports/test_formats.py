@@ -98,6 +98,7 @@ def test_paper_has_its_folds_open_but_for_what_the_records_hold(
     assert '<body class="paper">' in page
 
 
+@pytest.mark.full  # Pango is needed
 def test_a_machine_without_chinese_fonts_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[str] = []
 
@@ -114,6 +115,7 @@ def test_a_machine_without_chinese_fonts_says_so(monkeypatch: pytest.MonkeyPatch
     assert ["no font for Chinese characters" in page for page in seen] == [True, False, False]
 
 
+@pytest.mark.full  # Pango is needed
 def test_fontconfig_can_be_asked() -> None:
     assert formats._draws_han() in {True, False}
 

@@ -10,7 +10,6 @@ from pathlib import Path
 import jsonschema
 import pytest
 import yaml
-from weasyprint import HTML
 
 import evalharness
 from evalharness.cli.app import run_app
@@ -100,6 +99,8 @@ def page_of(run: Path) -> str:
 
 
 def pages(run: Path) -> int:
+    from weasyprint import HTML
+
     return len(HTML(string=page_of(run)).render().pages)
 
 
@@ -223,6 +224,7 @@ def test_a_run_that_shows_nothing_of_a_part_is_refused(run, tmp_path, capsys, wh
     assert not (run / "label.json").exists()
 
 
+@pytest.mark.full  # Pango is needed
 def test_the_same_records_give_the_same_bytes_and_the_run_stays_verified(labelled, run):
     names = ["label.json", "label.html", "label.pdf", "label.md"]
     labelled("--pdf", "--markdown", card="## Privacy\nNone kept.\n")
@@ -268,6 +270,7 @@ def test_a_hostile_provider_writes_text_and_nothing_else(labelled, run):
     assert "\u202e" not in page_of(run) + json.dumps(label, ensure_ascii=False)
 
 
+@pytest.mark.full  # Pango is needed
 @pytest.mark.parametrize("letters", ["word ", "W", "界"])
 def test_it_is_one_page_whatever_the_provider_says(labelled, run, letters):
     text = letters * 200
