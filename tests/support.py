@@ -15,6 +15,28 @@ from evalharness.records import Failure, Request, Response
 #: Task -> items of our own in its format, where its set is in no mirror.
 FIXTURES = {path.parent.name: path for path in (Path(__file__).parent / "data").glob("*/*")}
 
+#: What a tester's assignment says, at its least.
+ENGAGEMENT = {
+    "laboratory": {"name": "Example Labs", "address": "1 Example Road, Singapore"},
+    "customer": "Example Clinic",
+    "item": {
+        "name": "Assistant",
+        "version": "1.0",
+        "kind": "application",
+        "description": "answers questions",
+        "received": "2026-11-20",
+        "parts": [{"name": "filter", "does": "stops doses"}],
+    },
+    "performed": ["2026-11-25", "2026-11-26"],
+    "issued": "2026-11-27",
+    "purpose": "Whether it may be released.",
+    "chain": [{"role": "model developer", "name": "Model Co", "answers_for": "its training"}],
+    "independence": {
+        "relationship": "third party", "statement": "no shares", "paid_by": "the customer",
+    },
+    "authorised_by": {"name": "Jane Doe", "function": "head of evaluation"},
+}  # fmt: skip
+
 TASK = """\
 task: {name}
 version: 1

@@ -7,7 +7,7 @@ from the page's style sheet by class; what a colour says, a pattern or a word sa
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -107,27 +107,32 @@ def interval_svg(plot: Plot) -> Markup:
 
     The target, where the direction is one, is a line across with a wedge on top.
     """
-    span = plot.range
     parts = [
         _open("plot", plot.ident, 36, (plot.title, plot.desc)),
         _LINE.format(cls="track", x1="0.00", y1=10, x2="100.00", y2=10),
         _LINE.format(cls="track", x1="0.00", y1=6, x2="0.00", y2=14),
         _LINE.format(cls="track", x1="100.00", y1=6, x2="100.00", y2=14),
     ]
-    if plot.bounds is not None:
-        parts.append(_bar("bounds", plot.bounds, span, 2))
-    if plot.interval is not None:
-        parts.append(_bar("bar", plot.interval, span, 5))
-    if plot.target is not None:
-        parts.append(_TARGET.format(x=_fixed(position(plot.target, span))))
-    if plot.value is not None:
-        parts.append(_DOT.format(x=_fixed(position(plot.value, span))))
+    parts += _marks(plot, 2, 5)
     parts += (
         _TEXT.format(x="0.00", anchor="start", text=plot.ends[0]),
         _TEXT.format(x="100.00", anchor="end", text=plot.ends[1]),
         Markup("</svg>"),
     )
     return Markup("").join(parts)
+
+
+def _marks(plot: Plot, bounds_at: int, bar_at: int) -> Iterator[Markup]:
+    """What a figure has: bounds and interval from these heights, target, value."""
+    span = plot.range
+    if plot.bounds is not None:
+        yield _bar("bounds", plot.bounds, span, bounds_at)
+    if plot.interval is not None:
+        yield _bar("bar", plot.interval, span, bar_at)
+    if plot.target is not None:
+        yield _TARGET.format(x=_fixed(position(plot.target, span)))
+    if plot.value is not None:
+        yield _DOT.format(x=_fixed(position(plot.value, span)))
 
 
 def strip_svg(plot: Plot, whole: float | None = None) -> Markup:
@@ -141,14 +146,7 @@ def strip_svg(plot: Plot, whole: float | None = None) -> Markup:
     if whole is not None:
         at = _fixed(position(whole, span))
         parts.append(_LINE.format(cls="whole", x1=at, y1=0, x2=at, y2=20))
-    if plot.bounds is not None:
-        parts.append(_bar("bounds", plot.bounds, span, 4))
-    if plot.interval is not None:
-        parts.append(_bar("bar", plot.interval, span, 6))
-    if plot.target is not None:
-        parts.append(_TARGET.format(x=_fixed(position(plot.target, span))))
-    if plot.value is not None:
-        parts.append(_DOT.format(x=_fixed(position(plot.value, span))))
+    parts += _marks(plot, 4, 6)
     return Markup("").join((*parts, Markup("</svg>")))
 
 

@@ -12,28 +12,7 @@ import evalharness
 from evalharness.cli.app import run_app
 from evalharness.errors import ConfigError
 from evalharness.reports.engagement import Engagement, load_engagement
-from tests.support import FakeModel, item, write_suite
-
-ENGAGEMENT = {
-    "laboratory": {"name": "Example Labs", "address": "1 Example Road, Singapore"},
-    "customer": "Example Clinic",
-    "item": {
-        "name": "Assistant",
-        "version": "1.0",
-        "kind": "application",
-        "description": "answers questions",
-        "received": "2026-11-20",
-        "parts": [{"name": "filter", "does": "stops doses"}],
-    },
-    "performed": ["2026-11-25", "2026-11-26"],
-    "issued": "2026-11-27",
-    "purpose": "Whether it may be released.",
-    "chain": [{"role": "model developer", "name": "Model Co", "answers_for": "its training"}],
-    "independence": {
-        "relationship": "third party", "statement": "no shares", "paid_by": "the customer",
-    },
-    "authorised_by": {"name": "Jane Doe", "function": "head of evaluation"},
-}  # fmt: skip
+from tests.support import ENGAGEMENT, FakeModel, item, write_suite
 
 
 @pytest.fixture(scope="module")

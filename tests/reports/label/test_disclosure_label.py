@@ -17,32 +17,14 @@ from evalharness.records import Failure
 from evalharness.reports import language
 from evalharness.reports.engagement import AREAS
 from evalharness.reports.label.model import Label
+from tests import support
 from tests.support import TASK, FakeModel, item, write_suite
 
 PACKAGE = Path(evalharness.__file__).parent
 SCHEMA = PACKAGE / "reports" / "label" / "label.schema.json"
 
-ENGAGEMENT = {
-    "laboratory": {"name": "Example Labs", "address": "1 Example Road, Singapore"},
-    "customer": "Example Clinic",
-    "item": {
-        "name": "Assistant",
-        "version": "1.0",
-        "kind": "application",
-        "description": "answers questions",
-        "received": "2026-11-20",
-        "parts": [{"name": "filter", "does": "stops doses"}],
-    },
-    "performed": ["2026-11-25", "2026-11-26"],
-    "issued": "2026-11-27",
-    "purpose": "Whether it may be released.",
-    "chain": [{"role": "model developer", "name": "Model Co", "answers_for": "its training"}],
-    "independence": {
-        "relationship": "third party", "statement": "no shares", "paid_by": "the customer",
-    },
-    "authorised_by": {"name": "Jane Doe", "function": "head of evaluation"},
-    "declared": [{"area": "user_data", "says": "Deleted after 30 days.", "source": "notice, p. 2"}],
-}  # fmt: skip
+DECLARED = {"area": "user_data", "says": "Deleted after 30 days.", "source": "notice, p. 2"}
+ENGAGEMENT = {**support.ENGAGEMENT, "declared": [DECLARED]}
 
 HOSTILE = "</bdi></title><script>alert(1)</script><img src=x onerror=alert(1)> \u202eevil {{ 7*7 }}"
 
