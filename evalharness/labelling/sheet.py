@@ -1,24 +1,18 @@
-"""The sheet that people fill: CSV, one row an answer, without the judge's verdict.
-
-Written as UTF-8 with a byte order mark, so that spreadsheets show every script. A cell that a
-spreadsheet would take for a formula gets an apostrophe before it; reading takes it off again.
-"""
+"""The sheet that people fill: one row an answer, without the judge's verdict."""
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from evalharness import spreadsheet
 from evalharness.errors import ConfigError
 from evalharness.labelling.draw import Drawn
 from evalharness.scorecard.people import Draw, Key
-from evalharness.spreadsheet import guarded, unguarded
+from evalharness.spreadsheet import Row
 from evalharness.yamlfile import did_you_mean
 
 __all__ = ["COLUMNS", "Entry", "Sheet", "read_sheet", "write_sheet"]
@@ -30,7 +24,6 @@ COLUMNS = (
 
 _NEEDED = ("task", "sample_id", "label", "rater", "date")
 _KNOWN = (*COLUMNS, "verdict")
-_MOST_BYTES = 256 * 2**20
 _MOST_ROWS = 200_000
 _DRAW = re.compile(r"simple seed=(\d{1,16}) count=(\d{1,9}) of=([0-9a-f]{64})")
 
@@ -74,23 +67,13 @@ def write_sheet(path: Path, about: tuple[str, str, str], draw: Draw, rows: Itera
     """
     token = f"simple seed={draw.seed} count={draw.count} of={draw.of}"
     task, score, question = about
-    written = 0
-    try:
-        with path.open("x", encoding="utf-8-sig", newline="") as handle:
-            writer = csv.writer(handle)
-            writer.writerow(COLUMNS)
-            for row in rows:
-                texts = (row.prompt, row.response or "(no text: a filter blocked it)")
-                cells = (task, score, *row.key, *texts, question, "", "", "", token)
-                writer.writerow([guarded(str(cell)) for cell in cells])
-                written += 1
-    except FileExistsError:
-        raise ConfigError(
-            f"{path}: is there already and may hold labels; name another file with --out"
-        ) from None
-    except FileNotFoundError:
-        raise ConfigError(f"{path}: there is no such folder; make it first") from None
-    return written
+    cells = [
+        (task, score, *map(str, row.key), row.prompt,
+         row.response or "(no text: a filter blocked it)", question, "", "", "", token)
+        for row in rows
+    ]  # fmt: skip
+    spreadsheet.write_sheet(path, COLUMNS, cells)
+    return len(cells)
 
 
 def read_sheet(path: Path) -> Sheet:
@@ -99,37 +82,9 @@ def read_sheet(path: Path) -> Sheet:
     Raises:
         ConfigError: no such file, not UTF-8, too large, columns that lack, or a key that is none.
     """
-    data = _bytes(path)
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as fault:
-        raise ConfigError(
-            f"{path}: not UTF-8 text (byte {fault.start}); save it as 'CSV UTF-8'"
-        ) from None
-    header = text.partition("\n")[0]
-    delimiter = max(",;\t", key=header.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    limit = csv.field_size_limit(_MOST_BYTES)
-    try:
-        names = [name.strip().lower() for name in next(reader, [])]
-        _check_columns(path, names)
-        entries = tuple(_entries(path, names, reader))
-    except csv.Error as fault:
-        raise ConfigError(f"{path}:{reader.line_num}: not valid CSV: {fault}") from None
-    finally:
-        csv.field_size_limit(limit)
-    return Sheet(path, hashlib.sha256(data).hexdigest(), entries)
-
-
-def _bytes(path: Path) -> bytes:
-    try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise ConfigError(f"{path}: larger than {_MOST_BYTES // 2**20} MB; that is no sheet")
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise ConfigError(f"{path}: there is no such file; check the path") from None
-    except IsADirectoryError:
-        raise ConfigError(f"{path}: this is a folder; name the CSV file in it") from None
+    data = spreadsheet.sheet_bytes(path, ConfigError)
+    rows = spreadsheet.rows_of(path, data, lambda names: _check_columns(path, names), ConfigError)
+    return Sheet(path, hashlib.sha256(data).hexdigest(), tuple(_entries(path, rows)))
 
 
 def _check_columns(path: Path, names: Sequence[str]) -> None:
@@ -148,35 +103,25 @@ def _check_columns(path: Path, names: Sequence[str]) -> None:
         )
 
 
-def _entries(path: Path, names: Sequence[str], reader: Any) -> Iterator[Entry]:
-    line = 1
-    for count, cells in enumerate(reader):
-        start, line = line + 1, reader.line_num  # a text may take several lines
-        if not any(cell.strip() for cell in cells):
-            continue
+def _entries(path: Path, rows: Iterable[Row]) -> Iterator[Entry]:
+    for count, row in enumerate(rows):
+        where = f"{path}:{row.line}"
         if count >= _MOST_ROWS:
-            raise ConfigError(f"{path}:{start}: more than {_MOST_ROWS} rows; that is no sheet")
-        if len(cells) > len(names):
-            raise ConfigError(
-                f"{path}:{start}: {len(cells)} cells under {len(names)} columns; "
-                "put texts with commas in quotation marks"
-            )
-        row = dict(zip(names, map(unguarded, cells), strict=False))
-        where = f"{path}:{start}"
+            raise ConfigError(f"{where}: more than {_MOST_ROWS} rows; that is no sheet")
         yield Entry(
-            line=start,
-            task=row.get("task", "").strip(),
-            score=row.get("score", "").strip(),
+            line=row.line,
+            task=row["task"].strip(),
+            score=row["score"].strip(),
             key=(
-                row.get("sample_id", ""),
-                _count(row.get("epoch", ""), "epoch", where),
-                _count(row.get("generation", ""), "generation", where),
+                row["sample_id"],
+                _count(row["epoch"], "epoch", where),
+                _count(row["generation"], "generation", where),
             ),
-            label=row.get("label", "").strip(),
-            rater=row.get("rater", "").strip(),
-            date=row.get("date", "").strip(),
-            verdict=row.get("verdict", "").strip(),
-            draw=_draw(row.get("draw", ""), where),
+            label=row["label"].strip(),
+            rater=row["rater"].strip(),
+            date=row["date"].strip(),
+            verdict=row["verdict"].strip(),
+            draw=_draw(row["draw"], where),
         )
 
 
