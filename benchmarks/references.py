@@ -47,7 +47,7 @@ def adapter_of(model: str, overrides: Sequence[str] = ()) -> Adapter:
 def measured(name: str, folder: Path, overrides: Sequence[str] = ()) -> Reference:
     """Run one model and pin its figures; ``overrides`` change the configuration, as ``--set``."""
     models = {"target": adapter_of(MODELS[name], overrides)} if name in MODELS else {}
-    prepared = pipeline.prepare(load_config(CONFIG, overrides), models)  # type: ignore[arg-type]
+    prepared = pipeline.prepare(load_config(CONFIG, overrides), models)  # type: ignore[arg-type]  # role
     directory = RunDirectory(folder / name)
     pipeline.execute_run(prepared, directory)
     scorecard = pipeline.finish_run(directory)

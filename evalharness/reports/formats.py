@@ -154,12 +154,12 @@ def _converter() -> Any:
         raise MissingExtraError("Markdown", "report") from None
 
     class Converter(MarkdownConverter):
-        def convert_pre(self, el: Any, text: str, parent_tags: Any) -> str:  # noqa: ARG002
+        def convert_pre(self, el: Any, text: str, parent_tags: Any) -> str:  # noqa: ARG002 - its seam
             body = el.get_text()
             fence = "`" * max(3, 1 + max(map(len, re.findall("`+", body)), default=0))
             return f"\n\n{fence}text\n{body}\n{fence}\n\n"
 
-        def convert_code(self, el: Any, text: str, parent_tags: Any) -> str:  # noqa: ARG002
+        def convert_code(self, el: Any, text: str, parent_tags: Any) -> str:  # noqa: ARG002 - its seam
             # a bar ends the cell of a table even in a span of code, and what follows is no code
             converter: Any = self
             body = " ".join(el.get_text().split())
