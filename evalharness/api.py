@@ -50,7 +50,7 @@ class Run:
     @property
     def model(self) -> str:
         """What was tested, as its identity calls it."""
-        return str(self.scorecard.target.get("model") or self.scorecard.name)
+        return self.scorecard.model
 
     @property
     def report(self) -> Path:

@@ -42,7 +42,7 @@ Rule = Literal["simple", "guard-band", "one-sided"]
 
 def _no_switch(value: Any) -> Any:
     if isinstance(value, bool):
-        raise ValueError("true, false, yes and no are no number; write one")  # noqa: TRY004 - the kind that pydantic reports
+        raise ValueError("true, false, yes and no are no number; write one")  # noqa: TRY004 - pydantic's
     return value
 
 

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from evalharness.banks.reading import Bank, Question
 from evalharness.banks.rules import Kind, KindRules, Number, Rules
 from evalharness.lint import languages as detector
-from evalharness.lint.near import THRESHOLD, near_duplicates, plain
+from evalharness.lint.near import THRESHOLD, near_duplicates
 
 __all__ = ["Check", "Settings", "Validation", "validate"]
 
@@ -124,7 +124,7 @@ def _empty_checks(bank: Bank, kind: Kind) -> Iterator[Check]:
 def _distinct(items: Sequence[Question]) -> list[Question]:
     seen: dict[str, Question] = {}
     for item in items:
-        seen.setdefault(plain(item.text) or item.text, item)
+        seen.setdefault(item.letters, item)
     return list(seen.values())
 
 

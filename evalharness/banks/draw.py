@@ -11,7 +11,6 @@ from evalharness import stats
 from evalharness.banks.reading import Bank, Question
 from evalharness.banks.rules import Gate, Kind
 from evalharness.errors import ConfigError
-from evalharness.lint.near import plain
 from evalharness.tasks.select import draw_order
 
 __all__ = ["Draw", "GateNumbers", "draw_items", "gate_numbers"]
@@ -57,8 +56,7 @@ def draw_items(bank: Bank, kind: Kind, count: int, seed: int) -> Draw:
     items: dict[str, Question] = {}
     of_kind = bank.of(kind)
     for item in of_kind:
-        letters = plain(item.text) or item.text
-        name = hashlib.sha256(letters.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+        name = hashlib.sha256(item.letters.encode("utf-8", "surrogatepass")).hexdigest()[:16]
         items.setdefault(name, item)
     if count > len(items):
         raise ConfigError(

@@ -12,6 +12,7 @@ from typing import Any, get_args
 
 from evalharness.banks.rules import Kind, Rules
 from evalharness.errors import ConfigError, DataError
+from evalharness.lint.near import plain
 from evalharness.store.directory import file_sha256
 from evalharness.tasks import frameworks
 from evalharness.tasks.files import read_rows
@@ -57,6 +58,11 @@ class Question:
     language: str | None = None
     modality: str = "text"
     updated: date | None = None
+
+    @property
+    def letters(self) -> str:
+        """Its text without case, spaces and punctuation: equal ones are one item."""
+        return plain(self.text) or self.text
 
 
 @dataclass(frozen=True)

@@ -99,6 +99,10 @@ class Rules(_Part):
         """How sure a number is."""
         return number.certainty or self.certainty
 
+    def cited(self) -> dict[str, Any]:
+        """Which rules these are and how sure, as plain data."""
+        return self.model_dump(include={"rules", "version", "source", "certainty", "note"})
+
     def risks_of(self, group: str) -> list[str]:
         """The codes of a group's risks."""
         codes = frameworks.framework(self.framework).codes

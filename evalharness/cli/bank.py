@@ -120,7 +120,7 @@ def validate(
         shown = {
             "file": bank.path.name,
             "sha256": bank.sha256,
-            "rules": asked.model_dump(include={"rules", "version", "source", "certainty", "note"}),
+            "rules": asked.cited(),
             "today": settings.today.isoformat(),
             "banks": [one.to_json() for one in found],
         }

@@ -82,7 +82,7 @@ def report(
         raise ConfigError(
             "report: --hazardous belongs to --pdf or --markdown; the page has those texts"
         )
-    assignment = None if engagement is None else load_engagement(engagement)
+    declared = None if engagement is None else (load_engagement(engagement), engagement)
     with directory.locked():
         directory.require_finished()
         scorecard = load_scorecard(directory)
@@ -95,13 +95,13 @@ def report(
         if sets:
             _change(directory, sets)
         if kind is Kind.LABEL:
-            written = _label(directory, scorecard, output, engagement, card)
-        elif assignment is None or engagement is None:
+            written = _label(directory, scorecard, output, declared, card)
+        elif declared is None:
             written = write.write_scorecard(directory, scorecard, output)
         else:
-            off = _switched_off(directory, assignment, engagement.parent)
+            off = _switched_off(directory, declared[0], declared[1].parent)
             written = write.write_assurance(
-                directory, scorecard, assignment, output,
+                directory, scorecard, declared[0], output,
                 withheld=frozenset(str(part) for part in withhold or ()),
                 switched_off={part: other for part, (_, other) in off.items()},
             )  # fmt: skip
@@ -144,14 +144,12 @@ def _label(
     directory: RunDirectory,
     scorecard: Scorecard,
     output: Output,
-    engagement: Path | None,
+    declared: tuple[Engagement, Path] | None,
     card: Path | None,
 ) -> list[Path]:
-    from evalharness.reports.engagement import load_engagement
     from evalharness.reports.label.card import read_card
     from evalharness.reports.write import write_label
 
-    declared = None if engagement is None else (load_engagement(engagement), engagement)
     off = None if declared is None else _switched_off(directory, declared[0], declared[1].parent)
     return write_label(
         directory,

@@ -126,9 +126,7 @@ class Audit:
         census = self.drawing.census
         classifier = self.settings.classifier
         return {
-            "rules": self.rules.model_dump(
-                include={"rules", "version", "source", "certainty", "note"}
-            ),
+            "rules": self.rules.cited(),
             "corpus": {
                 "files": self.files, "n_items": census.n_items, "n_without_text": census.n_empty,
                 "sources": census.sources,
@@ -226,10 +224,7 @@ _NOT_ASKED = {
 
 def _rate(name: str, tally: Tally, source: str | None = None) -> Rate:
     """A tally's share, over all sources or of one."""
-    bad, measured, planned = (
-        counter[source] if source is not None else sum(counter.values())
-        for counter in (tally.bad, tally.measured, tally.planned)
-    )
+    bad, measured, planned = tally.counts(source)
     reasons = ", ".join(f"{why} ({n:,})" for why, n in tally.reasons.most_common(3))
     note = f"not measured: {reasons}" if reasons and source is None else None
     if not measured:
@@ -287,10 +282,7 @@ def _gate(
     threshold, sure = number.value, rules.certainty_of(number)
     if tally is None:
         return Gate(name, rule, threshold, sure, "not measured", 0, 0, required)
-    bad, n, planned = (
-        counter[source] if source is not None else sum(counter.values())
-        for counter in (tally.bad, tally.measured, tally.planned)
-    )
+    bad, n, planned = tally.counts(source)
     if not n:
         return Gate(name, rule, threshold, sure, "insufficient", 0, planned, required)
     if rule == "at_least":

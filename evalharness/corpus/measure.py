@@ -48,6 +48,14 @@ class Tally:
             self.measured[source] += 1
             self.bad[source] += verdict
 
+    def counts(self, source: str | None = None) -> tuple[int, int, int]:
+        """Bad, measured and planned items: of one source, or of all."""
+        bad, measured, planned = (
+            counter[source] if source is not None else sum(counter.values())
+            for counter in (self.bad, self.measured, self.planned)
+        )
+        return bad, measured, planned
+
 
 @dataclass(frozen=True)
 class Classifier:

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from evalharness.evidence import merkle
-from evalharness.policies import recorded
-from evalharness.scorecard.gate import Gate, decided
+from evalharness.scorecard.gate import Gate, own_gate
 from evalharness.scorecard.model import Cell, Scorecard
 from evalharness.store.directory import RunDirectory, file_sha256
 
@@ -31,7 +30,7 @@ def statements(
     """
     run = directory.read_json(directory.run_json)
     subject = _subject(directory)
-    gate = _gate(directory, run, scorecard)
+    gate = own_gate(run, scorecard)
     return [
         _statement(subject, PREDICATE_TYPE, _figures(directory, run, scorecard, gate)
                    | {"signed": {"by": signer, "at": when, "clock": "the signer's own"}}),
@@ -55,14 +54,6 @@ def _subject(directory: RunDirectory) -> list[dict[str, Any]]:
     files = directory.read_json(directory.manifest)["files"]
     named = {directory.manifest.name: file_sha256(directory.manifest), **files}
     return [{"name": name, "digest": {"sha256": digest}} for name, digest in named.items()]
-
-
-def _gate(directory: RunDirectory, run: dict[str, Any], scorecard: Scorecard) -> Gate | None:
-    policy = recorded(run)
-    if policy is None or not policy.criteria:
-        return None
-    before = run["policy"]["registered"].startswith("before")
-    return decided(directory.path.name, scorecard, policy, before=before)
 
 
 def _figures(

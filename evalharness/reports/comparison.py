@@ -21,6 +21,7 @@ from evalharness.reports.page import SCREEN, environment
 
 if TYPE_CHECKING:
     from evalharness.comparison import Claim, Comparison, Ranked, Ranking
+    from evalharness.scorecard.model import Direction
     from evalharness.scorecard.pairing import Paired
     from evalharness.stats import Interval
 
@@ -164,10 +165,8 @@ def _round_up(width: float) -> float:
     return next((step * power for step in (1, 2, 5) if width <= step * power), 10 * power)
 
 
-def _direction(direction: str | float) -> str:
-    if isinstance(direction, str):
-        return _("higher is better") if direction == "higher" else _("lower is better")
-    return _("{value} is best", value=current().number(f"{direction:g}"))
+def _direction(direction: Direction) -> str:
+    return numbers.best(direction, lambda target: current().number(f"{target:g}"))
 
 
 def _counted(n: int, planned: int, units: str, clusters: int | None = None) -> str:

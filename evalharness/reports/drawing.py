@@ -1,7 +1,7 @@
 """Whole pictures for notebooks, papers and slides: the report's drawings with words beside them.
 
 A page lays its drawings out itself; here rows of label, drawing and figure are put into one SVG
-that needs no page. Colours and lines are those of the report's style sheet, read from it.
+that needs no page. Colours and lines are those of the report's style sheets, read from them.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ _LABEL, _PLOT, _FIGURE = 8, 320, 590
 _PLOT_WIDTH = 250
 _ROW, _LINE = 64, 16
 _TOP, _LEGEND = 40, 22
+#: Of a browser's letters.
+_REM = 16
 #: Columns of a text that fit, one for a letter and two for a Chinese character.
 _FIT_FIRST, _FIT_MORE = 43, 54
 
 _SHEET = Path(__file__).parent / "templates" / "style.css"
-_VARIABLE = re.compile(r"var\((--\w+)\)")
-_SETTING = re.compile(r"(--\w+):\s*([^;]+);")
 _RULE = re.compile(r"([^{}]+)\{([^{}]*)\}")
 
 _SVG = Markup(
@@ -133,16 +133,16 @@ def _legend(kinds: Iterable[tuple[str, str]], y: int) -> Markup:
 
 @cache
 def _style() -> str:
-    """The rules for drawings, with the colours of paper filled in, for this picture alone.
+    """The rules for drawings, with the colours of paper in them, for this picture alone.
 
     A notebook may put the picture into its own page, so every rule names the picture; some readers
     of SVG know neither variables nor nesting, so there are none.
     """
     sheet = _SHEET.read_text(encoding="utf-8")
-    colours = dict(_SETTING.findall(sheet.partition("}")[0]))
-    rules = sheet.partition("/* Drawings */")[2].partition("/*")[0] + _OWN
+    laid_out = sheet.partition("/* Drawings */")[2].partition("/*")[0]
+    rules = laid_out + svg.rules(_REM) + svg.on_paper(_OWN)
     made = []
     for selectors, body in _RULE.findall(rules):
         own = ", ".join(f".evalharness {one.strip()}" for one in selectors.split(","))
-        made.append(f"{own} {{{_VARIABLE.sub(lambda found: colours[found[1]], body)}}}")
+        made.append(f"{own} {{{body}}}")
     return "\n".join(made)

@@ -71,17 +71,11 @@ def _self_contained(page: str) -> str:
 
 @cache
 def _drawing_rules() -> str:
-    """The rules of drawings.css, with the light palette and the size of print in their places."""
-    sheet = (_TEMPLATES / "style.css").read_text(encoding="utf-8")
-    root = sheet[sheet.index(":root {") : sheet.index("}")]
-    palette = dict(re.findall(r"--(\w+): (#\w+);", root))
+    """The rules of drawings, with the size of print in its place."""
     printed = (_TEMPLATES / "print.css").read_text(encoding="utf-8")
     (points,) = re.findall(r"html \{ font-size: ([\d.]+)pt; \}", printed)
-    rem = float(points) * 4 / 3  # a point is 4/3 of the unit that drawings are measured in
-    rules = (_TEMPLATES / "drawings.css").read_text(encoding="utf-8")
-    rules = re.sub(r"/\*.*?\*/", "", rules, flags=re.DOTALL)
-    rules = re.sub(r"var\(--(\w+)\)", lambda found: palette[found[1]], rules)
-    return re.sub(r"([\d.]+)rem", lambda found: f"{float(found[1]) * rem:.2f}px", rules).strip()
+    # a point is 4/3 of the unit that drawings are measured in
+    return svg.rules(float(points) * 4 / 3)
 
 
 @cache
@@ -154,12 +148,12 @@ def _converter() -> Any:
         raise MissingExtraError("Markdown", "report") from None
 
     class Converter(MarkdownConverter):
-        def convert_pre(self, el: Any, text: str, parent_tags: Any) -> str:  # noqa: ARG002 - its seam
+        def convert_pre(self, el: Any, text: str, parent_tags: Any) -> str:  # noqa: ARG002 - theirs
             body = el.get_text()
             fence = "`" * max(3, 1 + max(map(len, re.findall("`+", body)), default=0))
             return f"\n\n{fence}text\n{body}\n{fence}\n\n"
 
-        def convert_code(self, el: Any, text: str, parent_tags: Any) -> str:  # noqa: ARG002 - its seam
+        def convert_code(self, el: Any, text: str, parent_tags: Any) -> str:  # noqa: ARG002 - theirs
             # a bar ends the cell of a table even in a span of code, and what follows is no code
             converter: Any = self
             body = " ".join(el.get_text().split())

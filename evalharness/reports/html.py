@@ -40,7 +40,7 @@ def render_html(
             scorecard=scorecard,
             view=view,
             run=run,
-            model=_model(scorecard),
+            model=scorecard.model,
             sampled=sampled(view, samples),
             reasons=_reasons(view),
             protocols=_protocols(view, run),
@@ -50,10 +50,6 @@ def render_html(
             curves=curve_views(curves or {}),
         )
     )
-
-
-def _model(scorecard: Scorecard) -> str:
-    return str(scorecard.target.get("model") or scorecard.name)
 
 
 def _reasons(view: View) -> dict[str, tuple[str, ...]]:

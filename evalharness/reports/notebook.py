@@ -21,6 +21,7 @@ from evalharness.reports.numbers import Quantity
 from evalharness.reports.text import visible
 from evalharness.reports.view import CellView, figure_views, word_of
 from evalharness.scorecard.decisions import matching
+from evalharness.scorecard.grades import counterpart_of
 from evalharness.scorecard.model import DIMENSIONS, Cell, Scorecard
 from evalharness.yamlfile import did_you_mean
 
@@ -82,8 +83,7 @@ def draw_scorecard(
         _line(view, part or view.title, key.split("/")[1], _mark(scorecard, key))
         for (key, part, _), view in zip(chosen, views, strict=True)
     ]
-    model = scorecard.target.get("model") or scorecard.name
-    return drawn(f"{model}: {numbers.level(scorecard.level)} intervals", lines)
+    return drawn(f"{scorecard.model}: {numbers.level(scorecard.level)} intervals", lines)
 
 
 def _chosen(scorecard: Scorecard, figures: str | Sequence[str]) -> list[str]:
@@ -100,20 +100,10 @@ def _chosen(scorecard: Scorecard, figures: str | Sequence[str]) -> list[str]:
             )
         for key in keys:
             found[key] = None
-            pair = _counterpart(key, cells)
+            pair = counterpart_of(key, cells[key], cells)
             if pair is not None:
                 found[pair] = None
     return list(found)
-
-
-def _counterpart(key: str, cells: Mapping[str, Cell]) -> str | None:
-    """The key of the figure without which this one must not be read."""
-    name = cells[key].headline_pair
-    if name is None:
-        return None
-    own = f"{key.rpartition('/')[0]}/{name}"
-    others = (other for other in cells if other.endswith(f"/{name}") and "/" in name)
-    return own if own in cells else next(others, None)
 
 
 def _sliced(
@@ -254,7 +244,7 @@ def runs_fragment(runs: Sequence[tuple[str, str, Scorecard]]) -> str:
         cells = scorecard.cells()
         own: dict[tuple[str, str], Markup] = {}
         for key in dict.fromkeys(matching(scorecard, "*/headline")):
-            for one in (key, _counterpart(key, cells)):
+            for one in (key, counterpart_of(key, cells[key], cells)):
                 if one is not None:
                     place = (one, cells[one].protocol_id)
                     columns.setdefault(place, cells[one])

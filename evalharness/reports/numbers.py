@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
 from evalharness.reports.language import _, current, said
-from evalharness.scorecard.model import Cell, Variance
+from evalharness.scorecard.model import Cell, Direction, Variance
 
-__all__ = ["Quantity", "count", "level", "significant", "spread"]
+__all__ = ["Quantity", "best", "count", "level", "significant", "spread"]
 
 _NBSP = "\u00a0"
 _MINUS = "\u2212"
@@ -28,6 +28,19 @@ def level(share: float) -> str:
     """A confidence level or a floor: '95 %', '97.5 %'."""
     digits = f"{_decimal(share) * 100:.6f}".rstrip("0").rstrip(".")
     return current().number(digits) + current().percent
+
+
+def best(direction: Direction, mark: Callable[[float], str]) -> str:
+    """Which values are good, in words.
+
+    Args:
+        mark: how a target is written.
+    """
+    if direction == "higher":
+        return _("higher is better")
+    if direction == "lower":
+        return _("lower is better")
+    return _("{value} is best", value=mark(direction))
 
 
 def significant(value: float) -> str:

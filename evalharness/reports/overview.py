@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from evalharness.reports.language import _
+from evalharness.reports.language import _, said
 from evalharness.reports.view import CellView, DimensionView, TaskView, View
 
 __all__ = ["OverviewRow", "dimension_rows", "task_rows"]
@@ -40,7 +40,7 @@ def task_rows(view: View) -> tuple[OverviewRow, ...]:
 def _task(task: TaskView) -> OverviewRow:
     if task.card.not_run is not None:
         return OverviewRow(
-            task.name, task.anchor, None, _("Not run: {reason}", reason=task.card.not_run)
+            task.name, task.anchor, None, _("Not run: {reason}", reason=said(task.card.not_run))
         )
     cell = task.metrics[0] if task.metrics else None
     return OverviewRow(task.name, task.anchor, cell, "" if cell else _("No metric"))

@@ -7,8 +7,11 @@ from the page's style sheet by class; what a colour says, a pattern or a word sa
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 
 from markupsafe import Markup
 
@@ -20,9 +23,11 @@ __all__ = [
     "curve_svg",
     "definitions",
     "interval_svg",
+    "on_paper",
     "outcome_svg",
     "patterns",
     "position",
+    "rules",
     "strip_svg",
     "swatch",
 ]
@@ -43,10 +48,10 @@ _TARGET = Markup(
     '<svg class="target" x="{x}%" y="0" width="1" height="1" overflow="visible">'
     '<path d="M0 -2V22"/><path d="M-4 -4H4L0 2Z"/></svg>'
 )
-_TEXT = Markup('<text class="tick" x="{x}%" y="32" text-anchor="{anchor}">{text}</text>')
 _TICK = Markup('<text class="tick" x="{x}%" y="{y}" text-anchor="{anchor}">{text}</text>')
 _POINT = Markup('<circle class="dot" cx="{x}%" cy="{y}" r="4"/>')
 _CURVE_HEIGHT = 220
+_TEMPLATES = Path(__file__).parent / "templates"
 _SWATCH = Markup(
     '<svg class="swatch" aria-hidden="true" focusable="false" width="14" height="12">'
     '<rect class="seg" x="0.5" y="0.5" width="13" height="11" fill="url(#p-{kind})"/></svg>'
@@ -115,8 +120,8 @@ def interval_svg(plot: Plot) -> Markup:
     ]
     parts += _marks(plot, 2, 5)
     parts += (
-        _TEXT.format(x="0.00", anchor="start", text=plot.ends[0]),
-        _TEXT.format(x="100.00", anchor="end", text=plot.ends[1]),
+        _TICK.format(x="0.00", y=32, anchor="start", text=plot.ends[0]),
+        _TICK.format(x="100.00", y=32, anchor="end", text=plot.ends[1]),
         Markup("</svg>"),
     )
     return Markup("").join(parts)
@@ -219,3 +224,27 @@ def definitions(kinds: Collection[str] | None = None) -> Markup:
         if kinds is None or kind in kinds
     )
     return Markup("<defs>{}</defs>").format(Markup("").join(drawn))
+
+
+@cache
+def rules(rem: float) -> str:
+    """The rules of drawings.css for a drawing apart from its page: colours and sizes are in them.
+
+    Args:
+        rem: pixels of the page's letters.
+    """
+    sheet = (_TEMPLATES / "drawings.css").read_text(encoding="utf-8")
+    bare = re.sub(r"/\*.*?\*/", "", sheet, flags=re.DOTALL)
+    sized = re.sub(r"([\d.]+)rem", lambda found: f"{float(found[1]) * rem:.2f}px", bare)
+    return on_paper(sized).strip()
+
+
+def on_paper(css: str) -> str:
+    """CSS with the light palette's colours in the place of their variables."""
+    return re.sub(r"var\(--(\w+)\)", lambda found: _palette()[found[1]], css)
+
+
+@cache
+def _palette() -> dict[str, str]:
+    sheet = (_TEMPLATES / "style.css").read_text(encoding="utf-8")
+    return dict(re.findall(r"--(\w+): (#\w+);", sheet.partition("}")[0]))

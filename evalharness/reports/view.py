@@ -22,7 +22,7 @@ from evalharness.reports.corrected import (
     interval_view,
     what_if_text,
 )
-from evalharness.reports.language import _, current, gap, said
+from evalharness.reports.language import _, current, gap, listed, said
 from evalharness.reports.numbers import Quantity, count
 from evalharness.reports.outcomes import OutcomesView, outcomes_view, word_of
 from evalharness.scorecard.metrics.registry import ANSWER_RATE
@@ -228,11 +228,8 @@ def _grading(cell: Cell) -> str | None:
 
 
 def _direction(cell: Cell, scale: Quantity) -> tuple[str, str]:
-    if cell.direction == "higher":
-        return "\u2192", _("higher is better")
-    if cell.direction == "lower":
-        return "\u2190", _("lower is better")
-    return "\u25bc", _("{value} is best", value=scale.mark(cell.direction))
+    arrow = {"higher": "\u2192", "lower": "\u2190"}.get(str(cell.direction), "\u25bc")
+    return arrow, numbers.best(cell.direction, scale.mark)
 
 
 def _details(cell: Cell, scale: Quantity) -> tuple[str, ...]:
@@ -385,7 +382,7 @@ def _task(
             for m in metrics
         ),
         outcomes=outcomes_view(card.outcomes, names.figure(), name),
-        codes=tuple(f"{key}: {', '.join(card.tags[key])}" for key in sorted(card.tags)),
+        codes=tuple(f"{key}: {listed(card.tags[key])}" for key in sorted(card.tags)),
         counts=card.outcomes,
     )
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evalharness.policies import BEFORE, recorded
 from evalharness.reports.assurance import SHOWN, Assurance, render_assurance
 from evalharness.reports.engagement import Engagement
 from evalharness.reports.formats import as_markdown, as_pdf
@@ -23,7 +22,7 @@ from evalharness.reports.label.page import render_label
 from evalharness.reports.language import ENGLISH, speaking
 from evalharness.reports.page import SCREEN, Medium, SampleRow
 from evalharness.reports.reliability import reliability_curves
-from evalharness.scorecard.gate import decided
+from evalharness.scorecard.gate import own_gate
 from evalharness.scorecard.model import Scorecard
 from evalharness.store.directory import RunDirectory, file_sha256
 
@@ -113,17 +112,12 @@ def write_assurance(
 ) -> list[Path]:
     """The assurance report, assurance.html, and the engagement that it follows from."""
     run = _run(directory)
-    policy = recorded(run)
-    gate = None
-    if policy is not None and policy.criteria:
-        before = run["policy"]["registered"] == BEFORE
-        gate = decided(run["run_id"], scorecard, policy, before=before)
     report = Assurance(
         scorecard=scorecard,
         run=run,
         engagement=engagement,
         samples=drawn_samples(directory, run["seed"], SHOWN),
-        gate=gate,
+        gate=own_gate(run, scorecard),
         withheld=withheld,
         switched_off=switched_off,
         curves=reliability_curves(directory, scorecard),

@@ -364,7 +364,7 @@ class Figure:
                 f"{self.key}: the scorecard's bounds are at {self.level:g}, not {confidence:g}; "
                 f"'evalharness score RUN --set level={confidence:g}' makes one at that level"
             )
-        criterion = Criterion(metric=self.key, **limits)  # type: ignore[arg-type]  # one limit
+        criterion = Criterion(metric=self.key, **limits)  # type: ignore[arg-type] # checked there
         found = decide(self.key, self.cell, Demand(criterion, rule, "left out"))
         if not found.holds:
             raise GateFailed(str(found))

@@ -102,7 +102,8 @@ def figures_frame(
     kinds = {**dict.fromkeys(first, "string"), **COLUMNS}
     return pd.DataFrame(
         {
-            name: pd.array([row.get(name) for row in found], dtype=kind)  # type: ignore[call-overload]  # by name
+            # pandas' stubs know each kind by a literal alone
+            name: pd.array([row.get(name) for row in found], dtype=kind)  # type: ignore[call-overload]
             for name, kind in kinds.items()
             if slices or name not in _PARTS
         }

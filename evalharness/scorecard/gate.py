@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from evalharness.errors import ConfigError
-from evalharness.policies import Criterion, Policy
+from evalharness.policies import BEFORE, Criterion, Policy, recorded
 from evalharness.scorecard.decisions import (
     Decision,
     Demand,
@@ -22,7 +22,7 @@ from evalharness.scorecard.decisions import (
 from evalharness.scorecard.grades import counterpart_of, graded
 from evalharness.scorecard.model import DIMENSIONS, INSUFFICIENT, Scorecard
 
-__all__ = ["Gate", "decided", "planned_faults"]
+__all__ = ["Gate", "decided", "own_gate", "planned_faults"]
 
 
 @dataclass(frozen=True)
@@ -115,6 +115,15 @@ def decided(name: str, scorecard: Scorecard, policy: Policy, *, before: bool) ->
         name, policy, before, tuple(found), scorecard.level,
         _alone(with_grades, found), _demonstration(scorecard, found),
     )  # fmt: skip
+
+
+def own_gate(run: Mapping[str, Any], scorecard: Scorecard) -> Gate | None:
+    """The decisions of the policy that run.json holds; None where it has none with criteria."""
+    policy = recorded(run)
+    if policy is None or not policy.criteria:
+        return None
+    before = run["policy"]["registered"] == BEFORE
+    return decided(run["run_id"], scorecard, policy, before=before)
 
 
 def planned_faults(

@@ -262,6 +262,11 @@ class Scorecard(_Record):
     estimand: str
     dimensions: dict[str, DimensionCard]
 
+    @property
+    def model(self) -> str:
+        """What was tested, as its identity calls it; else the scorecard's name."""
+        return str(self.target.get("model") or self.name)
+
     def cells(self) -> dict[str, Cell]:
         """``dimension/task/metric`` -> cell, in the scorecard's order."""
         return {

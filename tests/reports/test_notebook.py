@@ -43,7 +43,7 @@ def demo(tmp_path_factory):
 
 
 def parsed(drawing: Drawing) -> ET.Element:
-    return ET.fromstring(drawing.svg)  # noqa: S314 - our own file
+    return ET.fromstring(drawing.svg)  # noqa: S314 - our own
 
 
 def words(drawing: Drawing) -> list[str]:
@@ -117,9 +117,17 @@ def test_a_picture_is_whole_in_itself(demo):
     assert demo.scorecard.plot() == demo.scorecard.plot()
 
 
+def test_what_is_drawn_has_its_colour(demo):
+    for drawing in (demo.scorecard.plot(), demo.samples.plot()):
+        shapes = [e for tag in ("rect", "line", "circle") for e in parsed(drawing).iter(SVG + tag)]
+        style = parsed(drawing).find(f"{SVG}style").text
+        for cls in {shape.get("class") for shape in shapes}:
+            assert re.search(rf"\.{cls} \{{ (?:fill|stroke): [#\w]", style), cls
+
+
 def test_saving(demo, tmp_path):
     path = demo.scorecard.plot().save(tmp_path / "card.svg")
-    assert ET.parse(path).getroot().tag == f"{SVG}svg"  # noqa: S314 - our own file
+    assert ET.parse(path).getroot().tag == f"{SVG}svg"  # noqa: S314 - our own
     with pytest.raises(ConfigError, match=r"name a file that ends in \.svg"):
         demo.scorecard.plot().save(tmp_path / "card.png")
     assert repr(demo.samples.plot()) == "Drawing('Outcomes by task', rows=2)"

@@ -35,7 +35,7 @@ def curves(calibrated: Scorecard, tmp_path: Any) -> dict[str, Curve]:
     rows.append({**rows[0], "sample_id": "silent", "score_correct": None})
     path = tmp_path / "samples.parquet"
     pq.write_table(pa.Table.from_pylist(rows), path)
-    return reliability_curves(SimpleNamespace(samples=path), calibrated)  # type: ignore[arg-type]  # a stand-in
+    return reliability_curves(SimpleNamespace(samples=path), calibrated)  # type: ignore[arg-type] # all it reads
 
 
 def test_bins_hold_each_sample_once_with_its_interval(curves: dict[str, Curve]) -> None:
@@ -57,7 +57,7 @@ def test_points_stand_at_confidence_and_accuracy(curves: dict[str, Curve]) -> No
 
 
 def test_a_run_without_calibration_reads_no_rows(scorecard: Scorecard) -> None:
-    assert reliability_curves(SimpleNamespace(samples=None), scorecard) == {}  # type: ignore[arg-type]  # a stand-in
+    assert reliability_curves(SimpleNamespace(samples=None), scorecard) == {}  # type: ignore[arg-type] # read: nothing
 
 
 def test_the_page_shows_the_curve_where_it_belongs(

@@ -14,7 +14,7 @@ from evalharness.reports.label.declared import declared, silence
 from evalharness.reports.label.given import File, LabelInput, Off
 from evalharness.reports.label.model import Figure, Label, LabelCell, Source
 from evalharness.reports.label.slices import FEWEST, worst_slice
-from evalharness.reports.language import _, said
+from evalharness.reports.language import _, listed, said
 from evalharness.reports.numbers import count
 from evalharness.reports.view import word_of
 from evalharness.scorecard.grades import counterpart_of
@@ -35,7 +35,7 @@ def build_label(given: LabelInput) -> Label:
     found += silence(found)
     by_area = {area: [cell for cell in found if cell.area == area] for area in AREAS}
     cells = tuple(cell for area in AREAS for cell in by_area[area])
-    target = str(given.scorecard.target.get("model") or given.scorecard.name)
+    target = given.scorecard.model
     assignment = given.engagement[0] if given.engagement else None
     reasons = dict.fromkeys(
         reason
@@ -257,7 +257,7 @@ def _with_and_without(given: LabelInput, part: str, off: Off) -> Iterator[LabelC
             area="mitigations", state="absent", what=_("Effect of {part}", part=part),
             says=_(
                 "Not measured by the same test in both runs, or too little: {titles}",
-                titles=", ".join(unlike),
+                titles=listed(unlike),
             ),
         )  # fmt: skip
 
@@ -297,12 +297,12 @@ def _gaps(given: LabelInput) -> Iterator[LabelCell]:
         (_("Dimensions not tested"), untested),
         (_("Tasks not run"), [name for name, task in tasks.items() if task.not_run is not None]),
         (_("Metrics without a sufficient value"), [
-            _("{n} of {m}: {names}", n=len(lacking), m=len(cells), names=", ".join(lacking))
+            _("{n} of {m}: {names}", n=len(lacking), m=len(cells), names=listed(lacking))
         ] if lacking else []),
     ]  # fmt: skip
     for what, names in rows:
         if names:
-            yield LabelCell(area="risks", state="absent", what=what, says=", ".join(names))
+            yield LabelCell(area="risks", state="absent", what=what, says=listed(names))
     deviations = given.run.get("deviations") or ()
     if deviations:
         yield LabelCell(
@@ -316,6 +316,6 @@ def _gaps(given: LabelInput) -> Iterator[LabelCell]:
         says=_(
             "Languages other than {languages}; other modalities than text, behaviour with tools, "
             "and changes after the day of measurement",
-            languages=", ".join(languages) or _("none"),
+            languages=listed(languages) or _("none"),
         ),
     )  # fmt: skip

@@ -14,7 +14,7 @@ from math import ceil
 from evalharness.reports.engagement import AREAS
 from evalharness.reports.label.model import Figure, Label, LabelCell, shortened
 from evalharness.reports.language import _, current, said
-from evalharness.reports.numbers import Quantity, count
+from evalharness.reports.numbers import Quantity, best, count
 from evalharness.reports.page import environment
 
 __all__ = ["render_label"]
@@ -185,11 +185,7 @@ def _figure(figure: Figure) -> str:
 
 
 def _best(figure: Figure) -> str:
-    if figure.direction == "higher":
-        return _("higher is better")
-    if figure.direction == "lower":
-        return _("lower is better")
-    return _("{mark} is best", mark=_quantity(figure).mark(figure.direction))
+    return best(figure.direction, _quantity(figure).mark)
 
 
 def _width(text: str) -> float:
