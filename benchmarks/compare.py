@@ -13,7 +13,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -129,9 +131,6 @@ def made(folder: Path, runs: int, samples: int) -> list[Path]:
     """The runs, made in a process of its own, so that measuring starts small."""
     code = "import compare, sys; compare.make_all(*sys.argv[1:])"
     command = [sys.executable, "-c", code, str(folder), str(runs), str(samples)]
-    import os
-    import subprocess
-
     path = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
     subprocess.run(command, check=True, env={**os.environ, "PYTHONPATH": path})
     return [folder / f"run-{number}" for number in range(runs)]

@@ -30,7 +30,7 @@ from evalharness.errors import MissingExtraError, RunCorruptError, RunError, Una
 from evalharness.labelling.importing import read_labels
 from evalharness.labelling.stored import labels_of, settings_of
 from evalharness.records import Role
-from evalharness.scorecard.aggregate import build_scorecard
+from evalharness.scorecard.aggregate import build_scorecard, headline_of
 from evalharness.scorecard.gate import planned_faults
 from evalharness.scorecard.grades import graded
 from evalharness.scorecard.metrics.registry import metrics_of
@@ -50,6 +50,7 @@ from evalharness.store.summary import (
 )
 from evalharness.tasks.library import Library
 from evalharness.tasks.planned import PlannedTask
+from evalharness.yamlfile import first_fault
 
 __all__ = [
     "ROLES", "Observer", "Prepared", "Sources", "execute_run", "exit_code", "finish_run",
@@ -133,16 +134,17 @@ def _undecided(config: RunConfig, plan: Plan) -> tuple[str, ...]:
     """Which of the policy's criteria this run can only leave undecided."""
     if config.policy is None:
         return ()
-    planned = {
-        f"{task.dimension}/{task.name}/{use.key}": use.metric.range
-        for task in plan.tasks
-        for use in metrics_of(task.definition)
+    planned: dict[str, tuple[float, float]] = {}
+    metrics: dict[str, dict[str, list[str]]] = {}
+    for task in plan.tasks:
+        uses = metrics_of(task.definition)
+        planned |= {f"{task.dimension}/{task.name}/{use.key}": use.metric.range for use in uses}
+        metrics.setdefault(task.dimension, {})[task.name] = [use.key for use in uses]
+    headlines = {
+        name: f"{name}/{found.task}/{found.metric}"
+        for name, tasks in metrics.items()
+        if (found := headline_of(plan.headlines.get(name, ()), tasks)) is not None
     }
-    headlines: dict[str, str] = {}
-    for key in planned:  # as the aggregator chooses: a preferred one, else the first
-        dimension = key.partition("/")[0]
-        preferred = (f"{dimension}/{entry}" for entry in plan.headlines.get(dimension, ()))
-        headlines.setdefault(dimension, next((e for e in preferred if e in planned), key))
     return tuple(planned_faults(config.policy, planned, headlines))
 
 
@@ -395,10 +397,8 @@ def load_scorecard(directory: RunDirectory) -> Scorecard:
     try:
         return Scorecard.model_validate(data)
     except ValidationError as fault:
-        first = fault.errors()[0]
-        where = ".".join(map(str, first["loc"]))
         raise RunCorruptError(
-            f"{directory.scorecard}: {where}: {first['msg']}; the file is damaged or of another "
+            f"{directory.scorecard}: {first_fault(fault)}; the file is damaged or of another "
             "version: 'evalharness verify' says more"
         ) from None
 

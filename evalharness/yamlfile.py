@@ -17,7 +17,7 @@ from pydantic import BaseModel, ValidationError
 
 from evalharness.errors import EvalHarnessError
 
-__all__ = ["YamlFile", "did_you_mean", "option_fault", "parse", "read", "validate"]
+__all__ = ["YamlFile", "did_you_mean", "first_fault", "option_fault", "parse", "read", "validate"]
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -151,6 +151,12 @@ def option_fault(fault: ValidationError) -> str:
     if first["type"] == "value_error":
         return f"{option}: {first['ctx']['error']}"
     return f"{option}: {first['msg'][:1].lower()}{first['msg'][1:]}; found {first['input']!r:.60}"
+
+
+def first_fault(fault: ValidationError) -> str:
+    """The first field of a record that does not fit, and what is wrong with it."""
+    first = fault.errors()[0]
+    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
 
 
 def validate(model: type[Model], file: YamlFile, error: type[EvalHarnessError]) -> Model:

@@ -14,6 +14,7 @@ from evalharness.cli.options import Json, Quiet
 if TYPE_CHECKING:
     from evalharness.comparison import Claim, Comparison, Ranked, Ranking
     from evalharness.scorecard.placing import Placed, Placement
+    from evalharness.store.directory import RunDirectory
 
 
 Runs = Annotated[list[Path], typer.Argument(help="Run folders; the first is the baseline.")]
@@ -70,7 +71,7 @@ def compare(
     if lang != "en" and html is None:
         raise ConfigError("--lang is the language of the page: name its file with --html")
     directories = [RunDirectory.existing(run) for run in runs]
-    placements = [_placed(directory, reference) for directory in directories if reference]
+    placements = _placed(directories, reference) if reference else []
     alone = bool(placements) and len(directories) == 1
     if alone and (common or margin is not None or rank or html is not None):
         raise ConfigError("--common, --margin, --rank and --html are for two runs or more")
@@ -96,14 +97,19 @@ def compare(
     return 1 if any(not ok for _, ok in gate) else 0
 
 
-def _placed(directory: Any, names: Sequence[str]) -> Placement:
+def _placed(directories: Sequence[RunDirectory], names: Sequence[str]) -> list[Placement]:
+    """Each run among the references, which are read once."""
     from evalharness import pipeline
     from evalharness.scorecard.placing import place
     from evalharness.scorecard.references import load
 
-    directory.require_finished()
+    for directory in directories:
+        directory.require_finished()
     references = [load(name) for name in dict.fromkeys(names)]
-    return place(directory.path.name, pipeline.load_scorecard(directory), references)
+    return [
+        place(directory.path.name, pipeline.load_scorecard(directory), references)
+        for directory in directories
+    ]
 
 
 def _json(

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from evalharness import stats
 from evalharness.scorecard.metrics.registry import MetricUse
 from evalharness.scorecard.model import Direction
 from evalharness.scorecard.pairing import Measured, Paired, pair
+from evalharness.scorecard.ranking import better_or_worse, corrected_p
 from evalharness.tasks.planned import PlannedTask
 
 __all__ = ["Claim", "Pairing", "judged"]
@@ -107,25 +107,16 @@ def judged(
     claims: Sequence[Claim], method: Literal["holm", "benjamini-hochberg"], level: float
 ) -> Iterator[Claim]:
     """The claims with p-values that may be read beside each other, and what they say."""
-    tested = [claim for claim in claims if claim.paired.p_value is not None]
-    corrected = iter(
-        stats.adjusted([p for c in tested if (p := c.paired.p_value) is not None], method)
-    )
-    for claim in claims:
-        if claim.paired.p_value is None:
+    corrected = corrected_p([claim.paired.p_value for claim in claims], method)
+    for claim, p in zip(claims, corrected, strict=True):
+        if p is None:
             yield claim
             continue
-        p = next(corrected)
         yield replace(claim, p_adjusted=p, verdict=_verdict(claim, p < 1 - level))
 
 
 def _verdict(claim: Claim, shown: bool) -> str:
-    difference = claim.paired.difference.value
+    paired, difference = claim.paired, claim.paired.difference.value
     if not shown or not difference:
         return "no difference shown"
-    if claim.direction in {"higher", "lower"}:
-        return "better" if (difference > 0) == (claim.direction == "higher") else "worse"
-    a, b, target = claim.paired.a, claim.paired.b, float(claim.direction)
-    if a is None or b is None:
-        return "not tested"
-    return "better" if abs(b - target) < abs(a - target) else "worse"
+    return better_or_worse(paired.a, paired.b, difference, claim.direction)

@@ -141,8 +141,7 @@ class Cells:
         """Tag, value and metric of every slice, where a tag has more than one."""
         rows = self.rows.where(use.where)
         for tag in tags:
-            parts = [] if tag in use.where else list(slices_of(use, rows, tag))
-            for value, part in parts if len(parts) > 1 else ():
+            for value, part in slices_of(use, rows, tag):
                 key = (use.key, (tag, value))
                 if key not in self._made:
                     self._made[key] = read_metric(use.metric, part)

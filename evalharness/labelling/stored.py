@@ -11,6 +11,7 @@ from evalharness.config import RunConfig
 from evalharness.errors import RunCorruptError
 from evalharness.scorecard.people import HumanLabels
 from evalharness.store.directory import RunDirectory
+from evalharness.yamlfile import first_fault
 
 __all__ = ["labels_of", "settings_of"]
 
@@ -32,10 +33,8 @@ def labels_of(directory: RunDirectory, run: Mapping[str, Any]) -> HumanLabels | 
     try:
         labels = HumanLabels.from_json(directory.read_json(directory.labels))
     except ValidationError as fault:
-        first = fault.errors()[0]
-        where = ".".join(map(str, first["loc"]))
         raise RunCorruptError(
-            f"{directory.labels}: {where}: {first['msg']}; the file is damaged"
+            f"{directory.labels}: {first_fault(fault)}; the file is damaged"
         ) from None
     if labels.digest != wanted:
         raise RunCorruptError(

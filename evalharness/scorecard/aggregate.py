@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from evalharness.scorecard.rows import TaskRows, read_keys, read_task
 from evalharness.stats import Interval, VarianceComponents
 from evalharness.tasks.planned import PlannedTask
 
-__all__ = ["build_scorecard", "task_cells"]
+__all__ = ["build_scorecard", "headline_of", "task_cells"]
 
 #: How many distinct reasons of an outcome a task card keeps.
 _REASONS = 5
@@ -50,7 +50,9 @@ def build_scorecard(
             for task in tasks
             if task.dimension == dimension
         }
-        headline = _headline(headlines.get(dimension, ()), cards)
+        headline = headline_of(
+            headlines.get(dimension, ()), {name: card.metrics for name, card in cards.items()}
+        )
         dimensions[dimension] = model.DimensionCard(headline=headline, tasks=cards)
     return model.Scorecard(
         name=name,
@@ -64,16 +66,21 @@ def build_scorecard(
     )
 
 
-def _headline(
-    preferred: Iterable[str], cards: Mapping[str, model.TaskCard]
+def headline_of(
+    preferred: Iterable[str], metrics: Mapping[str, Collection[str]]
 ) -> model.Headline | None:
-    """The first preferred cell that the run has; else the first metric of its first task."""
+    """The first preferred cell that the run has; else the first metric of its first task.
+
+    Args:
+        preferred: ``task/metric``.
+        metrics: task -> its metrics' keys, of one dimension.
+    """
     for entry in preferred:
         task, _, metric = entry.partition("/")
-        if task in cards and metric in cards[task].metrics:
+        if metric in metrics.get(task, ()):
             return model.Headline(task=task, metric=metric)
-    for task, card in cards.items():
-        return model.Headline(task=task, metric=next(iter(card.metrics)))
+    for task, keys in metrics.items():
+        return model.Headline(task=task, metric=next(iter(keys)))
     return None
 
 
@@ -137,11 +144,9 @@ def task_cells(
         chosen = rows.where(use.where)
         slices = {}
         for tag in task.definition.slices:
-            parts = {} if tag in use.where else dict(slices_of(use, chosen, tag))
-            if len(parts) > 1:
-                slices[tag] = {
-                    value: _cell(task, use, part, settings) for value, part in parts.items()
-                }
+            parts = slices_of(use, chosen, tag)
+            if parts:
+                slices[tag] = {value: _cell(task, use, part, settings) for value, part in parts}
         whole = _cell(task, use, chosen, settings)
         update = {"slices": slices, **_people(task, use, chosen, settings)}
         cells[use.key] = whole.model_copy(update=update)

@@ -126,11 +126,8 @@ class _Corrected:
         if not isinstance(self._metric, ShareMetric):
             return False
         values, _, _ = self._values()
-        return all(np.isin(part, (0.0, 1.0)).all() for part in (values, *self._pairs))
-
-    @property
-    def _pairs(self) -> tuple[Numbers, Numbers]:
-        return self._verdicts, self._people
+        columns = (values, self._verdicts, self._people)
+        return all(np.isin(column, (0.0, 1.0)).all() for column in columns)
 
     def _rate(self) -> tuple[stats.Estimate, dict[str, model.Rate]]:
         """The share corrected by sensitivity and specificity, and these two."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from evalharness.scorecard.grades import counterpart_of
 from evalharness.scorecard.model import INSUFFICIENT, Cell, Scorecard, TaskCard
 from evalharness.tasks.frameworks import Code, Framework, touched
 
@@ -166,20 +167,19 @@ def _answer(name: str, dimension: str, card: TaskCard, scorecard: Scorecard) -> 
     elif not cell.n_measured or cell.grade == INSUFFICIENT or cell.value is None:
         state = "insufficient"
     return Answer(
-        name, dimension, metric, cell, state, _pair(cell, card, scorecard),
+        name, dimension, metric, cell, state, _pair(f"{dimension}/{name}/{metric}", scorecard),
         card.not_run or _most_frequent(card), card.demonstration,
     )  # fmt: skip
 
 
-def _pair(cell: Cell, card: TaskCard, scorecard: Scorecard) -> tuple[str, Cell | None] | None:
+def _pair(key: str, scorecard: Scorecard) -> tuple[str, Cell | None] | None:
     """The figure without which a cell must not be read: of the same task, or of another."""
-    if cell.headline_pair is None:
+    cells = scorecard.cells()
+    name = cells[key].headline_pair
+    if name is None:
         return None
-    task, slash, metric = cell.headline_pair.rpartition("/")
-    if not slash:
-        return metric, card.metrics.get(metric)
-    others = [d.tasks[task] for d in scorecard.dimensions.values() if task in d.tasks]
-    return cell.headline_pair, others[0].metrics.get(metric) if others else None
+    other = counterpart_of(key, cells[key], cells)
+    return name, None if other is None else cells[other]
 
 
 def _most_frequent(card: TaskCard) -> str | None:

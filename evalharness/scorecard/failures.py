@@ -93,10 +93,7 @@ def _judged(use: MetricUse, rows: TaskRows) -> Judged | None:
     if metric.direction not in {"lower", "higher"}:
         return None
     values, missing, excluded = metric.values(rows)
-    about = ~excluded
-    for tag, wanted in use.where.items():
-        column = rows.tags.get(tag)
-        about &= np.zeros(len(rows), dtype=bool) if column is None else column.are(wanted)
+    about = ~excluded & rows.having(use.where)
     tried = about & ~(missing | np.isnan(values))
     value = np.where(tried, values, np.nan)
     high = np.nan_to_num(value) >= _LINE

@@ -20,7 +20,7 @@ from evalharness.scorecard.decisions import (
     risk_of,
 )  # fmt: skip
 from evalharness.scorecard.grades import counterpart_of, graded
-from evalharness.scorecard.model import DIMENSIONS, INSUFFICIENT, Scorecard
+from evalharness.scorecard.model import DIMENSIONS, INSUFFICIENT, Cell, Scorecard
 
 __all__ = ["Gate", "decided", "own_gate", "planned_faults"]
 
@@ -104,16 +104,17 @@ def decided(name: str, scorecard: Scorecard, policy: Policy, *, before: bool) ->
             f"level={policy.confidence:g}' makes a scorecard at that level"
         )
     with_grades = graded(scorecard, policy)
+    cells = with_grades.cells()
     found: list[Decision] = []
     for criterion in policy.criteria:
         demand = _demand(criterion, policy)
         keys = matching(with_grades, criterion.metric)
         if not keys:
             found.append(nothing(criterion.metric, demand, "the run has no such metric"))
-        found += [_decision(key, with_grades, demand, policy) for key in keys]
+        found += [_decision(key, cells[key], demand, policy) for key in keys]
     return Gate(
         name, policy, before, tuple(found), scorecard.level,
-        _alone(with_grades, found), _demonstration(scorecard, found),
+        _alone(cells, found), _demonstration(scorecard, found),
     )  # fmt: skip
 
 
@@ -174,8 +175,8 @@ def _demonstration(scorecard: Scorecard, decisions: list[Decision]) -> tuple[str
     )
 
 
-def _alone(scorecard: Scorecard, decisions: list[Decision]) -> tuple[tuple[str, str], ...]:
-    cells, decided_on = scorecard.cells(), {decision.key for decision in decisions}
+def _alone(cells: Mapping[str, Cell], decisions: list[Decision]) -> tuple[tuple[str, str], ...]:
+    decided_on = {decision.key for decision in decisions}
     found = []
     for decision in decisions:
         cell = decision.cell
@@ -191,8 +192,7 @@ def _demand(criterion: Criterion, policy: Policy) -> Demand:
     return Demand(criterion, criterion.rule or policy.rule, criterion.missing or policy.missing)
 
 
-def _decision(key: str, scorecard: Scorecard, demand: Demand, policy: Policy) -> Decision:
-    cell = scorecard.cells()[key]
+def _decision(key: str, cell: Cell, demand: Demand, policy: Policy) -> Decision:
     if demand.criterion.grade is None:
         return decide(key, cell, demand)
     assert policy.grades is not None  # noqa: S101 - a policy with such a criterion has a scale

@@ -163,6 +163,8 @@ def counterpart_of(key: str, cell: Cell, cells: Mapping[str, Cell]) -> str | Non
     same = f"{dimension}/{task}/{cell.headline_pair}"
     if same in cells:
         return same
+    if "/" not in cell.headline_pair:
+        return None
     ending = f"/{cell.headline_pair}"
     return next((other for other in cells if other.endswith(ending)), None)
 

@@ -14,14 +14,13 @@ import numpy.typing as npt
 
 from evalharness import stats
 from evalharness.scorecard.labels import Labels
-from evalharness.scorecard.metrics.base import Metric, Units
+from evalharness.scorecard.metrics.base import Clusters, Metric, Numbers, Units
 from evalharness.scorecard.metrics.figure import Drawable, Figure
 from evalharness.scorecard.model import Direction
 from evalharness.scorecard.rows import TaskRows
 
 __all__ = ["Measured", "Paired", "UnitMetric", "common", "only", "pair", "pair_runs", "read_metric"]
 
-Numbers = npt.NDArray[np.float64]
 Places = npt.NDArray[np.intp]
 
 #: One metric of one run, by unit.
@@ -233,21 +232,21 @@ def _binary(*values: Numbers) -> bool:
 
 
 def _difference(
-    metric: Metric, before: Numbers, after: Numbers, clusters: object, level: float
+    metric: Metric, before: Numbers, after: Numbers, clusters: Clusters | None, level: float
 ) -> stats.Estimate:
-    labels = cast("npt.ArrayLike | None", clusters)
     if _binary(before, after):
-        return stats.paired_proportions(before, after, labels, level)
-    return stats.paired_means(before, after, labels, level, value_range=metric.range)
+        return stats.paired_proportions(before, after, clusters, level)
+    return stats.paired_means(before, after, clusters, level, value_range=metric.range)
 
 
-def _tested(before: Numbers, after: Numbers, clusters: object) -> tuple[float | None, str | None]:
-    labels = cast("npt.ArrayLike | None", clusters)
-    alone = labels is None or len(set(np.asarray(labels).tolist())) == len(before)
+def _tested(
+    before: Numbers, after: Numbers, clusters: Clusters | None
+) -> tuple[float | None, str | None]:
+    alone = clusters is None or len(set(np.asarray(clusters).tolist())) == len(before)
     if len(before) > 1 and alone and _binary(before, after):
         only_a, only_b = int((before > after).sum()), int((after > before).sum())
         return stats.mcnemar(only_a, only_b), "McNemar, exact"
-    found = stats.sign_flip(after - before, labels, seed=_SEED)
+    found = stats.sign_flip(after - before, clusters, seed=_SEED)
     return (None, None) if found is None else found
 
 
@@ -255,7 +254,7 @@ def _nearer(
     target: float,
     before: Numbers,
     after: Numbers,
-    clusters: object,
+    clusters: Clusters | None,
     difference: tuple[float | None, str | None],
 ) -> tuple[float | None, str | None]:
     """The p-value of "neither mean is nearer to the target".
@@ -265,8 +264,7 @@ def _nearer(
     differ beyond doubt and be as far from it.
     """
     p_value, test = difference
-    labels = cast("npt.ArrayLike | None", clusters)
-    found = stats.sign_flip(before + after - 2 * target, labels, seed=_SEED)
+    found = stats.sign_flip(before + after - 2 * target, clusters, seed=_SEED)
     if found is None or p_value is None:
         return None, None
     return max(p_value, found[0]), f"{test}; and of the distance to {target:g}"
@@ -284,7 +282,7 @@ def _won(direction: Direction, before: Numbers, after: Numbers) -> tuple[int, in
 
 
 def _not_worse_by(
-    metric: Metric, before: Numbers, after: Numbers, clusters: object, level: float
+    metric: Metric, before: Numbers, after: Numbers, clusters: Clusters | None, level: float
 ) -> float | None:
     """The one-sided bound on how much worse b is, at ``level``."""
     if metric.direction not in {"higher", "lower"}:

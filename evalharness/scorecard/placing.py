@@ -8,6 +8,7 @@ from typing import Any
 
 from evalharness import stats
 from evalharness.scorecard.model import Cell, Direction, Interval, Scorecard, TaskCard
+from evalharness.scorecard.ranking import better_or_worse, corrected_p
 from evalharness.scorecard.references import Reference, ReferenceFigure, ReferenceTask
 
 __all__ = ["Placed", "Placement", "place"]
@@ -228,24 +229,17 @@ def _with_ratio(placed: Placed, cell: Cell, figure: ReferenceFigure) -> Placed:
 
 def _judged(placed: Sequence[Placed], level: float) -> Iterator[Placed]:
     """All p-values corrected together (Holm), and what they say of the run."""
-    corrected = iter(stats.adjusted([p for f in placed if (p := f.p_value) is not None], "holm"))
-    for figure in placed:
-        if figure.p_value is None:
+    corrected = corrected_p([figure.p_value for figure in placed], "holm")
+    for figure, p in zip(placed, corrected, strict=True):
+        if p is None:
             yield figure
             continue
-        p = next(corrected)
-        verdict = _verdict(figure) if p < 1 - level else "no difference shown"
+        verdict = "no difference shown"
+        if p < 1 - level:
+            verdict = better_or_worse(
+                figure.reference_value, figure.value, figure.difference or 0.0, figure.direction
+            )
         yield replace(figure, p_adjusted=p, verdict=verdict)
-
-
-def _verdict(figure: Placed) -> str:
-    difference = figure.difference or 0.0
-    if isinstance(figure.direction, str):
-        return "better" if (difference > 0) == (figure.direction == "higher") else "worse"
-    if figure.value is None or figure.reference_value is None:
-        return "not tested"
-    nearer = abs(figure.value - figure.direction) < abs(figure.reference_value - figure.direction)
-    return "better" if nearer else "worse"
 
 
 def _ranks(placed: Sequence[Placed]) -> dict[tuple[str, str], tuple[int, int, int]]:

@@ -11,10 +11,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from string import ascii_lowercase
+from typing import Literal
 
+from evalharness import stats
 from evalharness.scorecard.model import Direction
 
-__all__ = ["Place", "distance", "places_of"]
+__all__ = ["Place", "better_or_worse", "corrected_p", "distance", "places_of"]
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,25 @@ def distance(value: float, direction: Direction) -> float:
     if direction == "higher":
         return -value
     return value if direction == "lower" else abs(value - direction)
+
+
+def better_or_worse(
+    a: float | None, b: float | None, difference: float, direction: Direction
+) -> str:
+    """What a difference b - a that was shown says of b; ``not tested`` where a figure lacks."""
+    if isinstance(direction, str):
+        return "better" if (difference > 0) == (direction == "higher") else "worse"
+    if a is None or b is None:
+        return "not tested"
+    return "better" if distance(b, direction) < distance(a, direction) else "worse"
+
+
+def corrected_p(
+    p_values: Sequence[float | None], method: Literal["holm", "benjamini-hochberg"]
+) -> list[float | None]:
+    """p-values of claims, corrected together; None where nothing was tested."""
+    corrected = iter(stats.adjusted([p for p in p_values if p is not None], method))
+    return [None if p is None else next(corrected) for p in p_values]
 
 
 def places_of(

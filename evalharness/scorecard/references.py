@@ -265,9 +265,7 @@ def load(name: str | Path, folder: Path = FOLDER) -> Reference:
     except FileNotFoundError:
         raise ConfigError(f"{path}: there is no such file; check the path") from None
     except ValidationError as fault:
-        first = fault.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise ConfigError(f"{path}: no reference: {where}: {first['msg']}") from None
+        raise ConfigError(f"{path}: no reference: {yamlfile.first_fault(fault)}") from None
     except (ValueError, RecursionError) as fault:
         raise ConfigError(f"{path}: no reference, for it is no JSON: {fault}") from None
 

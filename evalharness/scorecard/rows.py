@@ -82,13 +82,15 @@ class TaskRows:
 
     def where(self, wanted: Mapping[str, str]) -> TaskRows:
         """The rows whose tags have these values."""
-        if not wanted:
-            return self
+        return self.only(self.having(wanted)) if wanted else self
+
+    def having(self, wanted: Mapping[str, str]) -> npt.NDArray[np.bool_]:
+        """Which rows have these values of tags, shape (n,)."""
         mask = np.ones(len(self), dtype=bool)
         for tag, value in wanted.items():
             column = self.tags.get(tag)
             mask &= column.are(value) if column is not None else False
-        return self.only(mask)
+        return mask
 
     def only(self, mask: npt.NDArray[np.bool_]) -> TaskRows:
         """The rows that ``mask``, of shape (n,), picks."""

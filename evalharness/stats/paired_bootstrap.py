@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -119,7 +119,7 @@ def paired_bootstrap(
         middle = one + other - 2 * target
         # where the sum never changes and is not 0, there is no doubt about its sign
         p_target = max(p_value, _p_value(_Replicates(*sums), middle, clusters))
-    bound = _finish(replace(bare), value, found, 2 * level - 1).interval
+    bound = _finish(bare, value, found, 2 * level - 1).interval
     return PairedBootstrap(*known, difference, bound, p_value, p_target)
 
 

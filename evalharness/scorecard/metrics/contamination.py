@@ -93,9 +93,6 @@ class OverlapRate(ShareMetric):
     reads: ClassVar[tuple[str, ...]] = ()
     title: ClassVar[str] = "Items found in the corpus"
     direction: ClassVar[Direction] = "lower"
-    unit: ClassVar[str] = "proportion"
-    range: ClassVar[tuple[float, float]] = (0.0, 1.0)
-    counted: ClassVar[str] = "samples"
 
     def values(self, rows: TaskRows) -> tuple[Numbers, Flags, Flags]:
         column = rows.tags.get("overlap")

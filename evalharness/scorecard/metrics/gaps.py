@@ -197,22 +197,22 @@ class LargestGap:
         strata = self.strata(rows)
         if not strata:
             return None
-        ends = np.cumsum([len(stratum.groups) for stratum in strata])
-        parts = [part for stratum in strata for part in _parts(stratum)]
-        starts = [end for stratum, end in zip(strata, ends, strict=True) for _ in _parts(stratum)]
-        added = []
-        for part, end in zip(parts, starts, strict=True):
-            columns = np.zeros((len(part.measured), 2 * int(ends[-1])))
-            first = 2 * (int(end) - len(part.stratum.groups))
-            for place in part.groups:
-                value = np.where(part.measured, part.stratum.units[place].value, 0.0)
-                columns[:, first + 2 * place] = value
-                columns[:, first + 2 * place + 1] = part.measured
-            added.append(columns)
+        # the groups of each stratum stand behind those of the one before it
+        *starts, count = np.cumsum([0, *(len(stratum.groups) for stratum in strata)]).tolist()
+        parts, added = [], []
+        for stratum, start in zip(strata, starts, strict=True):
+            for part in _parts(stratum):
+                columns = np.zeros((len(part.measured), 2 * count))
+                for place in part.groups:
+                    value = np.where(part.measured, stratum.units[place].value, 0.0)
+                    columns[:, 2 * (start + place)] = value
+                    columns[:, 2 * (start + place) + 1] = part.measured
+                parts.append(part)
+                added.append(columns)
 
         def largest(sums: Numbers) -> Numbers:
             means = share(sums[:, ::2], sums[:, 1::2])
-            gaps = [_gaps(block) for block in np.split(means, ends[:-1], axis=1)]
+            gaps = [_gaps(block) for block in np.split(means, starts[1:], axis=1)]
             return np.asarray(np.fmax.reduce(gaps))
 
         return Figure(

@@ -13,6 +13,7 @@ from evalharness import stats
 from evalharness.scorecard.metrics.base import (
     AMONG_ANSWERED,
     Computed,
+    Numbers,
     Units,
     per_sample,
     row_values,
@@ -34,8 +35,6 @@ _NEEDS = {
     "min_k_plus_plus": "not run: it needs the mean and deviation of each token's distribution, "
     "which this model's adapter does not give (transformers does, with token_statistics: true)"
 }
-
-Numbers = npt.NDArray[np.float64]
 
 
 def auc(scores: Numbers, members: npt.NDArray[np.bool_]) -> float | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
 from typing import Any, cast
@@ -194,11 +194,18 @@ def in_run(use: MetricUse, tasks: Collection[str]) -> MetricUse:
     return dataclasses.replace(use, pair=ANSWER_RATE, note=note)
 
 
-def slices_of(use: MetricUse, rows: TaskRows, tag: str) -> Iterable[tuple[str, TaskRows]]:
-    """The rows of each slice by its value: as the metric says where it has a say."""
+def slices_of(use: MetricUse, rows: TaskRows, tag: str) -> list[tuple[str, TaskRows]]:
+    """The rows of each slice by its value: as the metric says where it has a say.
+
+    None where there is one value alone, or the use is about one.
+    """
+    if tag in use.where:
+        return []
     if isinstance(use.metric, Sliced):
-        return use.metric.slices(rows, tag)
-    return ((value, rows.where({tag: value})) for value in rows.values_of(tag))
+        parts = list(use.metric.slices(rows, tag))
+    else:
+        parts = [(value, rows.where({tag: value})) for value in rows.values_of(tag)]
+    return parts if len(parts) > 1 else []
 
 
 def _judged(use: MetricUse) -> MetricUse:

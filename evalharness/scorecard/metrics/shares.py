@@ -217,7 +217,6 @@ class TrueMass(MeanMetric):
     direction: ClassVar[Direction] = "higher"
     unit: ClassVar[str] = "proportion"
     score: ClassVar[str] = "true_mass"
-    range: ClassVar[tuple[float, float]] = (0.0, 1.0)
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,16 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
 from evalharness.scorecard.labels import Labels
-from evalharness.scorecard.metrics.base import KNOWLEDGE, Computed, Units, per_sample, row_values
+from evalharness.scorecard.metrics.base import (
+    KNOWLEDGE,
+    Computed,
+    Numbers,
+    Units,
+    per_sample,
+    row_values,
+)
 from evalharness.scorecard.metrics.figure import Figure
 from evalharness.scorecard.metrics.gaps import LargestGap, Stratum
 from evalharness.scorecard.metrics.items import CLEAN, item_slices, tagged
@@ -21,8 +27,6 @@ __all__ = ["FormatSpread"]
 #: Of the shuffles that show what chance does.
 _SEED = 20_240_103
 _SHUFFLES = 500
-
-Numbers = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -11,20 +11,24 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
 from evalharness import stats
 from evalharness.scorecard.labels import Labels
-from evalharness.scorecard.metrics.base import KNOWLEDGE, Computed, Units, per_sample, row_values
+from evalharness.scorecard.metrics.base import (
+    KNOWLEDGE,
+    Computed,
+    Flags,
+    Numbers,
+    Units,
+    per_sample,
+    row_values,
+)
 from evalharness.scorecard.metrics.items import CLEAN, item_slices, tagged
 from evalharness.scorecard.metrics.samples import share_of
 from evalharness.scorecard.model import Direction
 from evalharness.scorecard.rows import TaskRows
 
 __all__ = ["VariantDrop", "WorstCaseAccuracy", "WorstCaseDrop"]
-
-Numbers = npt.NDArray[np.float64]
-Flags = npt.NDArray[np.bool_]
 
 
 class _Items:

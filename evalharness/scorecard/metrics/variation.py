@@ -8,15 +8,20 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from evalharness.scorecard.metrics.base import KNOWLEDGE, Computed, Units, per_sample, row_values
+from evalharness.scorecard.metrics.base import (
+    KNOWLEDGE,
+    Computed,
+    Numbers,
+    Units,
+    per_sample,
+    row_values,
+)
 from evalharness.scorecard.metrics.figure import Figure, over, share
 from evalharness.scorecard.metrics.samples import bootstrapped, mean_of
 from evalharness.scorecard.model import Direction
 from evalharness.scorecard.rows import TaskRows
 
 __all__ = ["BetweenItemVariance", "WithinItemVariance"]
-
-Numbers = npt.NDArray[np.float64]
 
 #: Of the bootstrap.
 _SEED = 20_240_102
