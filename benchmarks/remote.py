@@ -142,12 +142,28 @@ async def _ceiling(url: str, calls: int, in_flight: int) -> float:
         return time.perf_counter() - start
 
 
-def ceiling(server: measure.Server, samples: int, in_flight: int) -> tuple[float, float]:
-    """Seconds that a bare client needs for ``samples`` calls, and the bytes of one body."""
+@dataclass(frozen=True)
+class Bare:
+    """What a bare aiohttp loop takes for the same calls.
+
+    Args:
+        wall, cpu: seconds.
+        body: bytes of one.
+    """
+
+    wall: float
+    cpu: float
+    body: float
+
+
+def ceiling(server: measure.Server, samples: int, in_flight: int) -> Bare:
+    """A bare client's ``samples`` calls, in this process."""
     calls = min(samples, CEILING_CALLS)
     server.reset()
+    before = time.process_time()
     took = asyncio.run(_ceiling(server.url, calls, in_flight))
-    return took * samples / calls, server.stats()["body_bytes"] / calls
+    cpu = time.process_time() - before
+    return Bare(took * samples / calls, cpu * samples / calls, server.stats()["body_bytes"] / calls)
 
 
 def line(name: str, value: str, note: str = "") -> None:
@@ -155,17 +171,18 @@ def line(name: str, value: str, note: str = "") -> None:
     print(f"{name:30}{value:>14}   {note}".rstrip(), flush=True)
 
 
-def show(done: Finished, limit: float, best: float | None = None) -> None:
+def show(done: Finished, limit: float, bare: Bare | None = None) -> None:
     """Print what one run took, as ratios where there is something to divide by."""
     used, seen = done.used, done.seen
-    ratios = [f"{used.wall / best:.2f} x the ceiling"] if best else []
+    ratios = [f"{used.wall / bare.wall:.2f} x the ceiling"] if bare else []
     ratios += [f"{used.wall / limit:.2f} x the limit"] if limit else []
     line("whole command", f"{used.wall:.2f} s", ", ".join(ratios))
-    share = f"{100 * done.calls_per_second * best / done.samples:.0f} % of it" if best else ""
+    share = f"{100 * done.calls_per_second * bare.wall / done.samples:.0f} % of it" if bare else ""
     line("calls/s while asking", f"{done.calls_per_second:.0f}", share)
     most = f"{seen['most_in_flight']} in flight at most, {seen['connections']} connections"
     line("calls", f"{seen['requests']}", most)
-    line("CPU per 1,000 samples", f"{done.cpu_per_1000:.3f} s")
+    times = f"{used.cpu / bare.cpu:.1f} x the bare client" if bare else ""
+    line("CPU per 1,000 samples", f"{done.cpu_per_1000:.3f} s", times)
     line("peak memory", f"{used.peak_mb:.0f} MB")
     sizes = {path.name: path.stat().st_size for path in done.folder.rglob("*") if path.is_file()}
     per_1000 = {name: size / 1024 * 1000 / done.samples for name, size in sizes.items()}
@@ -188,13 +205,14 @@ def whole(options: argparse.Namespace, folder: Path) -> None:
     samples, in_flight = options.samples, options.in_flight
     limit = samples * options.latency / in_flight
     with measure.serving(options.latency) as server:
-        best, size = ceiling(server, samples, in_flight)
+        bare = ceiling(server, samples, in_flight)
         done = run(folder / "plain", samples, server, in_flight)
     line("limit", f"{limit:.2f} s", f"{samples} calls, {options.latency:g} s, {in_flight} at once")
-    line("ceiling of the server", f"{best:.2f} s", f"{samples / best:.0f} calls/s, bare aiohttp")
+    cost = f"{samples / bare.wall:.0f} calls/s, {1000 * bare.cpu / samples:.3f} CPU s per 1,000"
+    line("ceiling: bare aiohttp", f"{bare.wall:.2f} s", cost)
     sent = done.seen["body_bytes"] / done.seen["requests"]
-    line("bytes of a body", f"{sent:.1f}", f"{size:.1f} in the ceiling")
-    show(done, limit, best)
+    line("bytes of a body", f"{sent:.1f}", f"{bare.body:.1f} in the ceiling")
+    show(done, limit, bare)
     show_load(done.folder)
     line("accuracy", "as it must be", f"{suite.count_right(samples)} of {samples}")
     if not options.faults:

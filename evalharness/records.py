@@ -133,7 +133,6 @@ class Request:
         The engine joins the model's identity to it. Length-prefixed parts, not JSON: this runs
         once a request, and RFC 8785 in Python would be the engine's largest cost.
         """
-        hasher = hashlib.sha256()
         parts = [self.kind, self.continuation, self.text]
         for message in self.messages:
             parts += (message.role, message.content)
@@ -141,11 +140,21 @@ class Request:
             d = self.decoding
             parts += (str(d.max_tokens), repr(d.temperature), repr(d.top_p), *d.stop)
         parts.append(None if self.seed is None else str(self.seed))
+        said = []
         for part in parts:
-            data = b"" if part is None else part.encode("utf-8", "surrogatepass")
-            hasher.update(b"-" if part is None else b"%d:" % len(data))
-            hasher.update(data)
-        return hasher.hexdigest()
+            if part is None:
+                said.append(b"-")
+            else:
+                data = part.encode("utf-8", "surrogatepass")
+                said += (b"%d:" % len(data), data)
+        return hashlib.sha256(b"".join(said)).hexdigest()
+
+    def stamped(self, slot: Slot, seed: int | None) -> Request:
+        """The same request at its place in a run. Written out: this runs once a request."""
+        return Request(
+            self.kind, self.role, self.messages, self.continuation, self.choice, self.text,
+            self.decoding, seed, slot, self.repeat,
+        )  # fmt: skip
 
     @property
     def context_size(self) -> int:

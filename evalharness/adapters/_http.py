@@ -123,12 +123,16 @@ class Http:
             raise AdapterError(self._fatal)
         session = self._session()
         try:
-            async with session.request(method, url, data=data, allow_redirects=False) as response:
+            response = await session.request(method, url, data=data, allow_redirects=False)
+            try:
                 content = await _read(response)
-                if content is None:
-                    response.close()
-                    return Failure("the server's reply is larger than 16 MiB and was not read")
-                return Reply(response.status, response.headers, content)
+            except BaseException:
+                response.close()
+                raise
+            if content is None:
+                response.close()
+                return Failure("the server's reply is larger than 16 MiB and was not read")
+            return Reply(response.status, response.headers, content)
         except aiohttp.ConnectionTimeoutError:
             seconds, what = self._options.timeout_connect, "no connection to the server within"
         except aiohttp.SocketTimeoutError:

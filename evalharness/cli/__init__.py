@@ -5,6 +5,7 @@ Importing this package imports nothing heavy; each command loads what it needs w
 
 from __future__ import annotations
 
+import gc
 import sys
 
 __all__ = ["main"]
@@ -14,4 +15,8 @@ def main() -> None:
     """Entry point of ``evalharness``."""
     from evalharness.cli.app import run_app
 
-    sys.exit(run_app(sys.argv[1:]))
+    code = run_app(sys.argv[1:])
+    # what is left ends with the process: a last search for cycles in it would take longer than many
+    # a command
+    gc.freeze()
+    sys.exit(code)

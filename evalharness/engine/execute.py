@@ -280,7 +280,7 @@ class Executor:
             place = (slot.task, slot.sample, slot.epoch, slot.role, slot.ordinal)
             key = "\0".join(map(str, (self._seed, *place)))
             seed = int.from_bytes(hashlib.sha256(key.encode()).digest()[:6], "big")
-        return replace(request, slot=slot, seed=seed)
+        return request.stamped(slot, seed)
 
 
 async def _all_or_none(tasks: Sequence[asyncio.Task[Entry]]) -> list[Entry]:

@@ -32,7 +32,7 @@ _LONGEST_WAIT = 60.0
 _LONGEST_PAUSE = 600.0
 
 _FINISHES = frozenset(("stop", "length", "content_filter"))
-_RESPONSE_FIELDS = fields(Response)
+_FIELDS = tuple(one.name for one in fields(Response))
 _KINDS: dict[str, tuple[type, ...]] = {
     "scores": (Mapping,),
     "recorded": (Mapping,),
@@ -41,6 +41,7 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "embedding": (tuple, list),
     "blocked_by": (str,),
 }
+_COUNTS = ("input_tokens", "output_tokens")
 #: So many different reasons for another try are told apart; what comes after them is one more.
 _MOST_REASONS = 20
 _OTHER_REASONS = "other reasons"
@@ -268,26 +269,26 @@ def _checked(answer: object) -> Response | Failure:
 
 def _wrong_part(answer: Response) -> str | None:
     """What is wrong with a response, in words; its fields may hold anything."""
-    given: dict[str, Any] = {one.name: getattr(answer, one.name) for one in _RESPONSE_FIELDS}
-    if given["finish_reason"] not in _FINISHES:
+    finish = answer.finish_reason
+    if not isinstance(finish, str) or finish not in _FINISHES:
         return "the adapter gave an unknown finish_reason"
-    for name, kinds in _KINDS.items():
-        if not (given[name] is None or isinstance(given[name], kinds)):
-            return f"the adapter gave {type(given[name]).__name__} as {name}"
-    for name in ("input_tokens", "output_tokens"):
-        count = given[name]
-        if count is not None and not (type(count) is int and 0 <= count < _MOST_TOKENS):
+    given: dict[str, Any] = {}  # most responses have few of them
+    for name in _FIELDS:
+        if (value := getattr(answer, name)) is not None:
+            given[name] = value
+    for name, value in given.items():
+        if name in _KINDS and not isinstance(value, _KINDS[name]):
+            return f"the adapter gave {type(value).__name__} as {name}"
+        if name in _COUNTS and not (type(value) is int and 0 <= value < _MOST_TOKENS):
             return f"the adapter gave {name} that are no count"
-    return _wrong_number(given) or _wrong_record(given["recorded"])
+    return _wrong_number(given) or _wrong_record(given.get("recorded"))
 
 
 def _wrong_number(given: Mapping[str, Any]) -> str | None:
-    numbers = [*(given["token_logprobs"] or ()), *(given["token_zscores"] or ())]
-    numbers += [*(given["embedding"] or ()), *(given["scores"] or {}).values()]
-    if given["loglikelihood"] is not None:
-        numbers.append(given["loglikelihood"])
-    if given["choice_score"] is not None:
-        numbers.append(given["choice_score"])
+    numbers = [given[name] for name in ("loglikelihood", "choice_score") if name in given]
+    for name in ("token_logprobs", "token_zscores", "embedding"):
+        numbers += given.get(name, ())
+    numbers += given.get("scores", {}).values()
     for number in numbers:
         if type(number) not in {int, float}:
             return f"the adapter gave {type(number).__name__} where a number is wanted"
@@ -297,8 +298,10 @@ def _wrong_number(given: Mapping[str, Any]) -> str | None:
 
 
 def _wrong_record(recorded: Any) -> str | None:
+    if recorded is None:
+        return None
     try:
-        json.dumps(None if recorded is None else dict(recorded), allow_nan=False)
+        json.dumps(dict(recorded), allow_nan=False)
     except (TypeError, ValueError, RecursionError):
         return "the adapter gave a recorded verdict that is no JSON"
     return None

@@ -110,6 +110,8 @@ class Journal:
             if not sealed:
                 self._db.execute("PRAGMA journal_mode=WAL")
                 self._db.execute(f"PRAGMA synchronous={'FULL' if full else 'NORMAL'}")
+                # a checkpoint waits for the disk: one in 16 MB of answers, not one in 4
+                self._db.execute("PRAGMA wal_autocheckpoint=4000")
                 self._db.executescript(_SCHEMA)
             else:
                 self._db.execute("SELECT count(*) FROM plan")

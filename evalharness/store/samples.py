@@ -25,6 +25,10 @@ _TEXT = (
 #: A row group is as large as that: small ones take room and time, what waits takes memory.
 _GROUP_ROWS = 16_384
 _GROUP_BYTES = 16 * 2**20
+#: Rows become a table when there are so many, or when their texts are so long.
+_TABLE_ROWS = 1024
+_TABLE_BYTES = 2**20
+_LONG = ("prompt", "response")
 
 #: Made once: json.dumps makes one for each call that names an option.
 _OBJECT = json.JSONEncoder(ensure_ascii=False, sort_keys=True)
@@ -67,6 +71,9 @@ class SamplesWriter:
             use_dictionary=repeated,
             column_encoding={"latency_s": "BYTE_STREAM_SPLIT"},
         )
+        #: Rows that are no table yet: a table of few costs as much as one of many.
+        self._new: list[Mapping[str, Any]] = []
+        self._new_bytes = 0
         self._waiting: list[pa.Table] = []
         self._rows = self._bytes = 0
 
@@ -81,10 +88,19 @@ class SamplesWriter:
 
     def write(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Append rows."""
+        self._new += rows
+        self._new_bytes += sum(len(row.get(name) or "") for row in rows for name in _LONG)
+        count, size = len(self._new), self._new_bytes
+        enough = count >= _TABLE_ROWS or size >= _TABLE_BYTES
+        if enough or self._rows + count >= _GROUP_ROWS or self._bytes + size >= _GROUP_BYTES:
+            self._tabulate()
+
+    def _tabulate(self) -> None:
         import pyarrow as pa
 
         from evalharness.arrow import column
 
+        rows, self._new, self._new_bytes = self._new, [], 0
         if not rows:
             return
         columns = [
@@ -107,6 +123,7 @@ class SamplesWriter:
 
     def close(self) -> None:
         """Finish the file and give it its name."""
+        self._tabulate()
         self._flush()
         self._writer.close()
         self._temporary.replace(self._path)
