@@ -7,7 +7,7 @@ scoring and all that comes after it is done again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -68,6 +68,7 @@ class Observer(Protocol):
     def response(self, entry: Entry) -> None: ...
     def result(self, result: SampleResult) -> None: ...
     def stage(self, name: str) -> None: ...
+    def removed(self, names: Sequence[str]) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -404,7 +405,11 @@ def load_scorecard(directory: RunDirectory) -> Scorecard:
 
 
 def finish_run(directory: RunDirectory, observer: Observer | None = None) -> Scorecard:
-    """Aggregate, render, seal: everything after the last call."""
+    """Aggregate, render, seal: everything after the last call.
+
+    Reports that were drawn from an earlier state of the folder are taken away.
+    """
+    from evalharness.reports.drawn import remove_drawn
     from evalharness.reports.write import write_reports
 
     if observer is not None:
@@ -414,8 +419,11 @@ def finish_run(directory: RunDirectory, observer: Observer | None = None) -> Sco
     directory.write_json(directory.scorecard, data)
     if observer is not None:
         observer.stage("report")
+    stale = [name for name in remove_drawn(directory) if name != directory.report.name]
     write_reports(directory, scorecard)
     directory.seal()
+    if stale and observer is not None:
+        observer.removed(stale)
     return scorecard
 
 

@@ -47,10 +47,15 @@ _BUDGETS = ("max_requests", "max_tokens", "max_cost", "max_minutes")
 _SCORING_ROLES: tuple[Role, ...] = ("judge", "classifier")
 
 
-def rescore(directory: RunDirectory, overrides: Sequence[str]) -> tuple[RunDirectory, Scorecard]:
+def rescore(
+    directory: RunDirectory,
+    overrides: Sequence[str],
+    observer: pipeline.Observer | None = None,
+) -> tuple[RunDirectory, Scorecard]:
     """Score again; a scoring that is there already is given as it is.
 
     Args:
+        observer: told of the stages after the last call.
         overrides: ``key=value`` on the run's own configuration, for instance
             ``classifier.checkpoint=unbiased`` or ``tasks.0.scorer=recorded``. Relative paths are
             counted from the working folder.
@@ -72,7 +77,7 @@ def rescore(directory: RunDirectory, overrides: Sequence[str]) -> tuple[RunDirec
         if target.is_complete:
             target.check_belongs(change.measurement)
             return target, pipeline.load_scorecard(target)
-        return target, _score(directory, target, run, change)
+        return target, _score(directory, target, run, change, observer)
 
 
 @dataclass(frozen=True)
@@ -203,7 +208,11 @@ def _rescored(
 
 
 def _score(
-    source: RunDirectory, target: RunDirectory, run: Mapping[str, Any], change: _Change
+    source: RunDirectory,
+    target: RunDirectory,
+    run: Mapping[str, Any],
+    change: _Change,
+    observer: pipeline.Observer | None,
 ) -> Scorecard:
     if not target.run_json.is_file():
         _prepare(source, target, run, change)
@@ -228,7 +237,7 @@ def _score(
         journal.seal()
     finally:
         journal.close()
-    return pipeline.finish_run(target)
+    return pipeline.finish_run(target, observer)
 
 
 def _prepare(

@@ -11,7 +11,7 @@ import json
 import tempfile
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -35,6 +35,8 @@ from evalharness.tasks.planned import PlannedTask
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from evalharness.evidence.keyless import Expected
+
 __all__ = ["Check", "verify_run"]
 
 #: Rows of samples.parquet that are compared at once.
@@ -52,16 +54,29 @@ class Check:
     faults: list[str]
 
 
-def verify_run(directory: RunDirectory, key: Path | None = None) -> list[Check]:
+def verify_run(
+    directory: RunDirectory,
+    key: Path | None = None,
+    superseded: Sequence[Path] = (),
+    identity: Expected | None = None,
+) -> list[Check]:
     """All checks; a check that could not be made has that as its fault.
 
     Args:
         key: file of the tester's public key; without it a signature is only looked at.
+        superseded: folders of the reports that this run's report supersedes, in any order; without
+            them those are only named.
+        identity: who should have signed through sigstore; without it a bundle is only looked at.
 
     Raises:
-        ConfigError: ``key`` is no public key.
+        ConfigError: ``key`` is no public key; MissingExtraError: sigstore's library is missing.
     """
-    return [*_signature(directory, key), *_records(directory)]
+    checks = [
+        *_signature(directory, key),
+        *_bundles(directory, identity),
+        *_records(directory),
+    ]
+    return [*checks, *_report(directory, superseded)] if directory.is_finished else checks
 
 
 def _signature(directory: RunDirectory, key: Path | None) -> list[Check]:
@@ -79,7 +94,37 @@ def _signature(directory: RunDirectory, key: Path | None) -> list[Check]:
     )
     return [
         _check(name, lambda: sign.envelope_faults(directory, public)),
-        _check("what was signed is what lies here", lambda: sign.statement_faults(directory)),
+        _check(
+            "what was signed is what lies here",
+            lambda: sign.statement_faults(directory, sign.signed_statements(directory)),
+        ),
+    ]
+
+
+def _bundles(directory: RunDirectory, identity: Expected | None) -> list[Check]:
+    """What speaks for and against sigstore's bundles; nothing where none are, and none asked."""
+    from evalharness.evidence import keyless, sign
+
+    if not directory.bundles.is_file():
+        fault = "it has no bundle: 'evalharness sign RUN --sigstore'"
+        return [] if identity is None else [Check("the run is signed through sigstore", [fault])]
+    if identity is None:
+        first = _check(
+            "the sigstore bundle is whole; give --identity and --issuer to check whose it is",
+            lambda: keyless.form_faults(directory),
+        )
+    else:
+        trust = identity.service.trust()  # what is missing there says nothing of the run
+        first = _check(
+            f"signed by {identity.identity}, as {identity.issuer} vouches",
+            lambda: keyless.bundle_faults(directory, identity, trust),
+        )
+    return [
+        first,
+        _check(
+            "what the bundle is about is what lies here",
+            lambda: sign.statement_faults(directory, keyless.statements_of(directory)),
+        ),
     ]
 
 
@@ -153,6 +198,31 @@ def _superseded(directory: RunDirectory, run: dict[str, Any]) -> list[Check]:
         return above.check_seal()
 
     return [_check(f"it follows from {source['run_id']}, which is unchanged", faults)]
+
+
+def _report(directory: RunDirectory, superseded: Sequence[Path]) -> list[Check]:
+    """Of an assurance report: its id, and the earlier reports that it supersedes."""
+    from evalharness import superseding
+    from evalharness.reports.issued import issued_of
+
+    try:
+        issued = issued_of(directory)
+    except EvalHarnessError as fault:
+        return [Check("the assurance report's record can be read", [str(fault)])]
+    checks = []
+    if issued is not None:
+        name = f"report {issued.report} is about these records"
+        checks.append(_check(name, lambda: superseding.issued_faults(directory, issued)))
+    earlier = None if issued is None else issued.supersedes
+    if superseded:
+        named = "superseded reports are what they were, and in no circle"
+        checks.append(_check(named, lambda: superseding.chain_faults(directory, superseded)))
+    elif earlier is not None:
+        how = "" if earlier.files else ", known by its id alone"
+        checks.append(
+            Check(f"supersedes {earlier.report}{how}; give --supersedes FOLDER to check it", [])
+        )
+    return checks
 
 
 def _protocols(run: dict[str, Any], tasks: list[PlannedTask]) -> list[str]:

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterable
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+
+import evalharness
+from evalharness.cli.app import run_app
 
 ROOT = Path(__file__).parents[1]
 
@@ -54,9 +62,8 @@ def test_it_holds_the_suites_the_configs_and_the_demo_model(wheel):
     assert size < 8_500_000
 
 
-def test_it_runs_from_another_folder(wheel, tmp_path):
-    """An empty environment that sees this one's libraries, but not the checkout."""
-    environment = tmp_path / "venv"
+def installed(wheel: Path, environment: Path) -> tuple[Path, Path]:
+    """The wheel in an empty environment, without a library: its interpreter, its packages."""
     subprocess.run([sys.executable, "-m", "venv", environment], check=True)
     python = environment / "bin" / "python"
     subprocess.run(
@@ -64,7 +71,40 @@ def test_it_runs_from_another_folder(wheel, tmp_path):
         check=True,
         capture_output=True,
     )
-    site = next((environment / "lib").glob("python3*/site-packages"))
+    return python, next((environment / "lib").glob("python3*/site-packages"))
+
+
+def needed(extra: str) -> set[str]:
+    """The distributions that evalharness with one extra asks for, and what those ask for."""
+    found: set[str] = set()
+    waiting = [Requirement(f"evalharness[{extra}]")]
+    while waiting:
+        asked = waiting.pop()
+        for text in metadata.requires(asked.name) or ():
+            part = Requirement(text)
+            wanted = part.marker is None or any(
+                part.marker.evaluate({"extra": name}) for name in ("", *asked.extras)
+            )
+            if wanted and part.name.lower() not in found:
+                found.add(part.name.lower())
+                waiting.append(part)
+    return found
+
+
+def link(names: Iterable[str], site: Path) -> None:
+    """Put these distributions of this environment, and no others, into another one."""
+    for name in names:
+        distribution = metadata.distribution(name)
+        parts = {file.parts[0] for file in distribution.files or () if file.parts[0] != ".."}
+        for part in parts - {"__pycache__"}:
+            if not (site / part).exists():
+                (site / part).symlink_to(Path(str(distribution.locate_file(part))))
+
+
+def test_it_runs_from_another_folder(wheel, tmp_path):
+    """An empty environment that sees this one's libraries, but not the checkout."""
+    environment = tmp_path / "venv"
+    python, site = installed(wheel, environment)
     libraries = [p for p in sys.path if p.endswith("site-packages")]
     (site / "libraries.pth").write_text("\n".join(libraries))
     elsewhere = tmp_path / "elsewhere"
@@ -96,3 +136,50 @@ def test_it_runs_from_another_folder(wheel, tmp_path):
         check=True,
     ).stdout.strip()
     assert package.startswith(str(environment))
+
+
+def test_a_customer_verifies_in_an_empty_environment(wheel, tmp_path, monkeypatch):
+    """Only the run's folder and the public key are there; then one byte of a file is flipped."""
+    monkeypatch.chdir(tmp_path)
+    examples = ROOT / "docs" / "examples"
+    run = evalharness.run(
+        {
+            "target": {"adapter": "replay", "path": str(examples / "outputs.csv")},
+            "tasks": ["quickstart_factuality"],
+        },
+        out="results",
+    ).path
+    assigned = ["--kind", "assurance", "--engagement", str(examples / "engagement.yaml")]
+    assert run_app(["report", str(run), *assigned]) == 0
+    assert run_app(["new", "key", "tester.key"]) == 0
+    assert run_app(["sign", str(run), "--key", "tester.key"]) == 0
+
+    python, site = installed(wheel, tmp_path / "venv")
+    names = needed("sign")
+    assert not names & {"torch", "transformers", "babel", "weasyprint", "markdownify"}
+    link(names, site)
+    customer = tmp_path / "customer"
+    home = customer / "home"
+    home.mkdir(parents=True)
+    shutil.copytree(run, customer / run.name)
+    shutil.copy("tester.key.pub", customer)
+    shutil.rmtree(run.parent)
+    known = {"PATH": os.environ["PATH"], "HOME": str(home), "PYTHONDONTWRITEBYTECODE": "1"}
+
+    def verify() -> subprocess.CompletedProcess[str]:
+        asked = [python, "-I", "-m", "evalharness", "verify", run.name, "--key", "tester.key.pub"]
+        return subprocess.run(
+            asked, cwd=customer, env=known, capture_output=True, text=True, check=False
+        )
+
+    done = verify()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "is about these records" in done.stdout
+    assert not list(home.iterdir())
+    for name in ("assurance.html", "responses.sqlite"):
+        path = customer / run.name / name
+        content = path.read_bytes()
+        middle = len(content) // 2
+        path.write_bytes(content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :])
+        assert verify().returncode == 1, name
+        path.write_bytes(content)

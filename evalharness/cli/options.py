@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 __all__ = [
-    "ConfigPath", "Json", "Limit", "Out", "Quiet", "RunPath", "Seed", "Set", "overrides_of",
+    "ConfigPath", "Json", "Limit", "Out", "Quiet", "RunPath", "Seed", "Set", "Staging",
+    "TrustConfig", "overrides_of",
 ]  # fmt: skip
 
 ConfigPath = Annotated[
@@ -25,6 +26,14 @@ Seed = Annotated[int | None, typer.Option("--seed", min=0, help="Of every draw i
 Set = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Any field, as in target.dtype=bfloat16."),
+]
+Staging = Annotated[
+    bool,
+    typer.Option("--staging", help="sigstore's instance for trials: its signatures mean nothing."),
+]
+TrustConfig = Annotated[
+    Path | None,
+    typer.Option("--trust-config", help="Another sigstore's client trust configuration (JSON)."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]

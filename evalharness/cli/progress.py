@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from evalharness.store.directory import RunDirectory
     from evalharness.store.journal import Entry
 
-__all__ = ["Progress", "headline_table"]
+__all__ = ["Progress", "headline_table", "removed_line"]
 
 #: Seconds between two plain lines.
 _EVERY = 10.0
@@ -128,7 +129,7 @@ class Progress:
             self._say("already finished; nothing was asked (--fresh starts a new run)")
         if name == "stopping":
             self._say("stopping: waiting for the calls in flight to end")
-        if name == "scorecard":
+        if name == "scorecard" and self._total:  # a later scoring plans and asks nothing here
             if self._display is not None:
                 self._display.stop()
                 self._display = None
@@ -137,9 +138,19 @@ class Progress:
             several = f" ({total.total()} outcomes)" if total.total() != self._done else ""
             self._say(f"{self._done} samples{several} in {elapsed:.1f} s: {_shown(total)}")
 
+    def removed(self, names: Sequence[str]) -> None:
+        """Files that were drawn from an earlier state of the run are gone."""
+        if self._enabled:
+            self._say(removed_line(names))
+
     def _say(self, text: str) -> None:
         sys.stderr.write(text.rstrip() + "\n")
         sys.stderr.flush()
+
+
+def removed_line(names: Sequence[str]) -> str:
+    """What is said of reports that were taken away."""
+    return f"removed, drawn from an earlier state: {', '.join(names)}; draw them again"
 
 
 def _shown(counts: Counter[str]) -> str:

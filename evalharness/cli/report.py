@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -65,17 +65,30 @@ def report(
         list[Withheld] | None,
         typer.Option("--withhold", help="Assurance: show prompts or responses by digest alone."),
     ] = None,
+    sample: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--sample",
+            metavar="ID",
+            help="Assurance: show this sample too, as chosen, not drawn; ID or TASK/ID.",
+        ),
+    ] = None,
     sets: Set = None,
     quiet: Quiet = False,
 ) -> int:
     """Write a run's report from its records; the same run gives the same bytes."""
+    from evalharness.cli.progress import removed_line
     from evalharness.errors import ConfigError, RunCorruptError
     from evalharness.pipeline import load_scorecard
     from evalharness.reports import write
+    from evalharness.reports.drawn import drawn_files
     from evalharness.reports.engagement import load_engagement
     from evalharness.store.directory import RunDirectory
+    from evalharness.superseding import earlier_of
 
-    _check_options(kind, engagement, card, withhold)
+    _check_options(kind, engagement, card, {"--withhold": withhold, "--sample": sample})
+    if sets and kind is not Kind.SCORECARD:
+        raise ConfigError("report: --set belongs to --kind scorecard: it says how much that shows")
     directory = RunDirectory.existing(run)
     output = write.Output(lang, pdf=pdf, markdown=markdown, hazardous=hazardous)
     if hazardous and not (pdf or markdown):
@@ -83,6 +96,8 @@ def report(
             "report: --hazardous belongs to --pdf or --markdown; the page has those texts"
         )
     declared = None if engagement is None else (load_engagement(engagement), engagement)
+    if declared is not None and sample:
+        declared = (declared[0].showing(sample), declared[1])
     with directory.locked():
         directory.require_finished()
         scorecard = load_scorecard(directory)
@@ -92,8 +107,9 @@ def report(
                 f"{directory.path}: {faults[0]}; a report of changed records would hide it. "
                 "'evalharness verify' says more"
             )
+        before = drawn_files(directory)
         if sets:
-            _change(directory, sets)
+            _change(directory, scorecard, sets)
         if kind is Kind.LABEL:
             written = _label(directory, scorecard, output, declared, card)
         elif declared is None:
@@ -104,12 +120,16 @@ def report(
                 directory, scorecard, declared[0], output,
                 withheld=frozenset(str(part) for part in withhold or ()),
                 switched_off={part: other for part, (_, other) in off.items()},
+                earlier=earlier_of(declared[0], declared[1].parent, directory),
             )  # fmt: skip
         directory.seal()
+        removed = [path.name for path in before if not path.exists()]
     if not quiet:
         for path in written:
             typer.echo(f"Report: {path}")
-        if directory.attestation.is_file():
+        if removed:
+            typer.echo(removed_line(removed), err=True)
+        if directory.is_signed:
             typer.echo("The run was signed before this; sign it again if a file changed")
     return 0
 
@@ -118,9 +138,12 @@ def _check_options(
     kind: Kind,
     engagement: Path | None,
     card: Path | None,
-    withhold: Sequence[Withheld] | None,
+    of_assurance: Mapping[str, Sequence[str] | None],
 ) -> None:
     """Which options belong to which kind of report.
+
+    Args:
+        of_assurance: options of the assurance report, with what was given.
 
     Raises:
         ConfigError: one is missing, or is another kind's.
@@ -136,8 +159,9 @@ def _check_options(
         raise ConfigError("report: --engagement belongs to --kind assurance and --kind label")
     if card is not None and kind is not Kind.LABEL:
         raise ConfigError("report: --card belongs to --kind label")
-    if withhold and kind is not Kind.ASSURANCE:
-        raise ConfigError("report: --withhold belongs to --kind assurance")
+    for name, given in of_assurance.items():
+        if given and kind is not Kind.ASSURANCE:
+            raise ConfigError(f"report: {name} belongs to --kind assurance")
 
 
 def _label(
@@ -194,10 +218,15 @@ def _switched_off(
     return found
 
 
-def _change(directory: RunDirectory, overrides: Sequence[str]) -> None:
-    """Record another ``report_samples`` in run.json: what the report follows from."""
+def _change(directory: RunDirectory, scorecard: Scorecard, overrides: Sequence[str]) -> None:
+    """Record another ``report_samples`` in run.json, and draw what follows from it anew.
+
+    The assurance report does not; the label names the digest of run.json.
+    """
     from evalharness.config import load_config
     from evalharness.errors import ConfigError
+    from evalharness.reports.drawn import LABEL, SCORECARD, remove_drawn
+    from evalharness.reports.write import write_reports
 
     run = directory.read_json(directory.run_json)
     config = load_config(run["config"], overrides).config
@@ -211,3 +240,6 @@ def _change(directory: RunDirectory, overrides: Sequence[str]) -> None:
     if after != run["config"]:
         directory.manifest.unlink()  # a kill from here on leaves a run to resume, not a damaged one
         directory.write_json(directory.run_json, {**run, "config": after})
+        remove_drawn(directory, [SCORECARD, LABEL])
+        write_reports(directory, scorecard)
+        directory.seal()  # whole again, should what was asked for fail to be drawn

@@ -7,23 +7,59 @@ from typing import Annotated
 
 import typer
 
-from evalharness.cli.options import Quiet, RunPath
+from evalharness.cli.options import Quiet, RunPath, Staging, TrustConfig
 
 
 def sign(
     run: RunPath,
     key: Annotated[
-        Path, typer.Option("--key", help="Your private key: 'evalharness new key FILE' makes one.")
-    ],
+        Path | None,
+        typer.Option("--key", help="Your private key: 'evalharness new key FILE' makes one."),
+    ] = None,
     by: Annotated[str | None, typer.Option("--by", help="Who signs, in words.")] = None,
+    sigstore: Annotated[
+        bool,
+        typer.Option(
+            "--sigstore",
+            help="Sign with an identity instead of a key, or beside it; public and for good.",
+        ),
+    ] = False,
+    identity_token: Annotated[
+        str | None,
+        typer.Option(
+            "--identity-token",
+            metavar="VARIABLE",
+            help="Environment variable with an OIDC token; else a build server's, or a browser.",
+        ),
+    ] = None,
+    staging: Staging = False,
+    trust_config: TrustConfig = None,
     quiet: Quiet = False,
 ) -> int:
     """Sign a finished run: in-toto statements with its files' digests and its figures."""
-    from evalharness.evidence.sign import sign_run
+    from evalharness.errors import ConfigError
+    from evalharness.evidence.keyless import Service
+    from evalharness.evidence.sign import Keyless, sign_run
     from evalharness.store.directory import RunDirectory
 
-    path = sign_run(RunDirectory.existing(run), key, signer=by)
+    if not sigstore and (identity_token or staging or trust_config):
+        raise ConfigError(
+            "sign: --identity-token, --staging and --trust-config belong to --sigstore"
+        )
+    service = Service(staging=staging, config=trust_config)
+    written = sign_run(
+        RunDirectory.existing(run),
+        key,
+        signer=by,
+        sigstore=Keyless(service, identity_token) if sigstore else None,
+    )
     if not quiet:
-        typer.echo(f"Signed: {path}")
-        typer.echo(f"Whoever has the public key checks it: evalharness verify {run} --key FILE.pub")
+        for path in written:
+            typer.echo(f"Signed: {path}")
+        if key is not None:
+            typer.echo(
+                f"Whoever has the public key checks it: evalharness verify {run} --key FILE.pub"
+            )
+        if sigstore:
+            typer.echo(f"Anybody checks it: evalharness verify {run} --identity YOU --issuer URL")
     return 0

@@ -2,20 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalharness import pipeline
-from evalharness.errors import RunCorruptError
-from evalharness.evidence import dsse, keys, merkle
+from evalharness.errors import ConfigError, RunCorruptError
+from evalharness.evidence import dsse, keyless, keys, merkle
 from evalharness.evidence.statement import PREDICATE_TYPE, statements
 from evalharness.store.directory import RunDirectory, file_sha256
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-__all__ = ["MEANING", "envelope_faults", "sign_run", "statement_faults"]
+__all__ = [
+    "MEANING", "Keyless", "envelope_faults", "proven_row", "sign_run", "signed_statements",
+    "statement_faults",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Keyless:
+    """How to sign with an identity: which sigstore, and where the token is.
+
+    Args:
+        variable: environment variable with the token; None: a build server's, or a browser.
+    """
+
+    service: keyless.Service
+    variable: str | None = None
+
 
 #: What a reader of a valid signature may conclude, and what not.
 MEANING = """\
@@ -25,18 +43,30 @@ that the named model gave these answers, or that the tests were the right ones\
 """.splitlines()
 
 
-def sign_run(directory: RunDirectory, key: Path, *, signer: str | None = None) -> Path:
-    """Write ``attestation.intoto.jsonl``: statements about the run in signed envelopes.
+def sign_run(
+    directory: RunDirectory,
+    key: Path | None = None,
+    *,
+    signer: str | None = None,
+    sigstore: Keyless | None = None,
+) -> list[Path]:
+    """Write statements about the run, signed: by a key, by an identity, or by both.
 
     Args:
-        key: file of the tester's private Ed25519 key.
+        key: file of the tester's private Ed25519 key; writes ``attestation.intoto.jsonl``.
         signer: who signs, in words.
+        sigstore: sign with an identity; writes ``attestation.sigstore.jsonl``.
+
+    Returns:
+        The files that were written.
 
     Raises:
-        ConfigError: no such key.
+        ConfigError: no such key, neither key nor identity; what `keyless.sign_bundles` raises.
         RunError: the run was not finished; RunCorruptError: its files were changed.
     """
-    private = keys.private_key(key)
+    if key is None and sigstore is None:
+        raise ConfigError("sign: name a key with --key FILE, or sign with --sigstore")
+    private = None if key is None else keys.private_key(key)
     with directory.locked():
         directory.require_finished()
         if faults := directory.check_seal():
@@ -50,9 +80,16 @@ def sign_run(directory: RunDirectory, key: Path, *, signer: str | None = None) -
             signer=signer,
             when=datetime.now(UTC).isoformat(timespec="seconds"),
         )
-        lines = [dsse.pack(statement, private) for statement in found]
-        directory.write_text(directory.attestation, "".join(f"{line}\n" for line in lines))
-    return directory.attestation
+        written = []
+        if sigstore is not None:
+            written.append(
+                keyless.sign_bundles(directory, found, sigstore.service, sigstore.variable)
+            )
+        if private is not None:
+            lines = [dsse.pack(statement, private) for statement in found]
+            directory.write_text(directory.attestation, "".join(f"{line}\n" for line in lines))
+            written.append(directory.attestation)
+    return written
 
 
 def envelope_faults(directory: RunDirectory, key: Ed25519PublicKey | None) -> list[str]:
@@ -70,14 +107,37 @@ def envelope_faults(directory: RunDirectory, key: Ed25519PublicKey | None) -> li
     ]
 
 
-def statement_faults(directory: RunDirectory) -> list[str]:
-    """Where what was signed is not what lies here: files, figures, rows."""
-    faults = []
+def signed_statements(directory: RunDirectory) -> list[dict[str, Any]]:
+    """What a key signed, without a look at the signatures."""
     text = directory.attestation.read_text(encoding="utf-8")
-    for envelope in dsse.unpack(text):
-        faults += _subject_faults(directory, envelope.statement)
-        if envelope.statement["predicateType"] == PREDICATE_TYPE:
-            faults += _predicate_faults(directory, envelope.statement["predicate"])
+    return [envelope.statement for envelope in dsse.unpack(text)]
+
+
+def statement_faults(directory: RunDirectory, found: Sequence[dict[str, Any]]) -> list[str]:
+    """Where what was signed is not what lies here: files, figures, rows.
+
+    Args:
+        found: the statements that were signed.
+    """
+    figures = [s["predicate"] for s in found if s["predicateType"] == PREDICATE_TYPE]
+    if len(figures) != 1:
+        return [f"{len(figures)} statements about the run's figures were signed, not one"]
+    again = statements(
+        directory,
+        pipeline.load_scorecard(directory),
+        signer=figures[0]["signed"]["by"],
+        when=figures[0]["signed"]["at"],
+    )
+    faults = []
+    for kind in sorted({s["predicateType"] for s in (*found, *again)}):
+        signed = [s for s in found if s["predicateType"] == kind]
+        due = [s for s in again if s["predicateType"] == kind]
+        if len(signed) != len(due):
+            faults.append(f"{kind}: {len(signed)} statements signed, the run gives {len(due)}")
+            continue
+        for one, other in zip(signed, due, strict=True):
+            faults += _subject_faults(directory, one)
+            faults += _predicate_faults(one["predicate"], other["predicate"])
     return faults
 
 
@@ -92,17 +152,11 @@ def _subject_faults(directory: RunDirectory, statement: dict[str, Any]) -> list[
     ]
 
 
-def _predicate_faults(directory: RunDirectory, predicate: dict[str, Any]) -> list[str]:
-    (again, *_) = statements(
-        directory,
-        pipeline.load_scorecard(directory),
-        signer=predicate["signed"]["by"],
-        when=predicate["signed"]["at"],
-    )
+def _predicate_faults(signed: dict[str, Any], due: dict[str, Any]) -> list[str]:
     return [
         f"{name}: what was signed does not follow from the run's files"
-        for name in sorted(predicate.keys() | again["predicate"].keys())
-        if predicate.get(name) != again["predicate"].get(name)
+        for name in sorted(signed.keys() | due.keys())
+        if signed.get(name) != due.get(name)
     ]
 
 

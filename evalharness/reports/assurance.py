@@ -40,6 +40,8 @@ class Assurance:
         withheld: ``prompts``, ``responses``: shown by their digests alone.
         switched_off: part of the application -> the scorecard of the run in which it was off.
         curves: task -> its reliability curve, where it measures calibration.
+        chosen: rows that the laboratory named; they stand apart from those drawn.
+        on_record: whether the digests of the superseded report's files are recorded.
     """
 
     scorecard: Scorecard
@@ -50,6 +52,8 @@ class Assurance:
     withheld: frozenset[str] = frozenset()
     switched_off: Mapping[str, Scorecard] | None = None
     curves: Mapping[str, Curve] = field(default_factory=dict)
+    chosen: Sequence[SampleRow] = ()
+    on_record: bool = False
 
 
 def report_id(run: Mapping[str, Any], scorecard: Scorecard, engagement: Engagement) -> str:
@@ -58,7 +62,8 @@ def report_id(run: Mapping[str, Any], scorecard: Scorecard, engagement: Engageme
         "run_id": run["run_id"],
         "measurement": run["measurement"],
         "scorecard": scorecard.model_dump_json(by_alias=True),
-        "engagement": engagement.model_dump_json(),
+        # without defaults, so that a field that later versions add changes no earlier id
+        "engagement": engagement.model_dump_json(exclude_defaults=True),
     }
     return f"EH-{digest(content)[:16]}"
 
@@ -78,6 +83,8 @@ def render_assurance(report: Assurance, medium: Medium = SCREEN) -> str:
             withheld=report.withheld,
             report_id=report_id(report.run, report.scorecard, report.engagement),
             sampled=sampled(view, report.samples),
+            chosen=sampled(view, report.chosen),
+            on_record=report.on_record,
             scorers=_scorers(view),
             mitigations=_mitigations(report),
             roles=_roles(report.scorecard),

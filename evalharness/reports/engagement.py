@@ -6,6 +6,7 @@ that the report follows from the folder alone.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import Literal
@@ -117,6 +118,9 @@ class Supersedes(_Part):
     """The earlier report that this one takes the place of (7.8.8)."""
 
     report: str = Field(min_length=1, description="its id")
+    run: str | None = Field(
+        default=None, description="folder of the earlier report, as it was handed over"
+    )
     changed: str = Field(min_length=1)
     reason: str = Field(min_length=1)
 
@@ -145,6 +149,9 @@ class Engagement(_Part):
     authorised_by: Authorisation
     supersedes: Supersedes | None = None
     declared: tuple[Declared, ...] = ()
+    samples: tuple[str, ...] = Field(
+        default=(), description="samples to show beside those drawn: ID, or TASK/ID"
+    )
 
     @model_validator(mode="after")
     def _days_in_order(self) -> Engagement:
@@ -156,6 +163,10 @@ class Engagement(_Part):
         if not last <= self.issued:
             raise ValueError("issued: before the last day of testing")
         return self
+
+    def showing(self, samples: Sequence[str]) -> Engagement:
+        """The same with more samples to show."""
+        return self.model_copy(update={"samples": (*self.samples, *samples)})
 
 
 def load_engagement(path: Path) -> Engagement:

@@ -1,37 +1,32 @@
-"""Draws which items a report shows, and writes the report files of a run."""
+"""Writes the report files of a run."""
 
 from __future__ import annotations
 
-import bisect
-import hashlib
-import itertools
-import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from evalharness.reports.assurance import SHOWN, Assurance, render_assurance
+from evalharness.reports.assurance import SHOWN, Assurance, render_assurance, report_id
+from evalharness.reports.drawn import ASSURANCE, LABEL, SCORECARD, remove_drawn
 from evalharness.reports.engagement import Engagement
 from evalharness.reports.formats import as_markdown, as_pdf
 from evalharness.reports.html import render_html
+from evalharness.reports.issued import ENGAGEMENT, RECORD, Earlier, Issued
 from evalharness.reports.label.build import build_label
 from evalharness.reports.label.card import ModelCard
 from evalharness.reports.label.given import File, LabelInput, Off, Records
 from evalharness.reports.label.page import render_label
 from evalharness.reports.language import ENGLISH, speaking
-from evalharness.reports.page import SCREEN, Medium, SampleRow
+from evalharness.reports.page import SCREEN, Medium
 from evalharness.reports.reliability import reliability_curves
+from evalharness.reports.shown import chosen_samples, drawn_samples
 from evalharness.scorecard.gate import own_gate
 from evalharness.scorecard.model import Scorecard
 from evalharness.store.directory import RunDirectory, file_sha256
 
-if TYPE_CHECKING:
-    import pyarrow.parquet as pq
-
 __all__ = [
     "Output",
-    "drawn_samples",
     "write_assurance",
     "write_label",
     "write_reports",
@@ -39,12 +34,6 @@ __all__ = [
 ]
 
 _DEFAULT_SHOWN = 3
-
-#: Rows whose keys are read at once, and a rank that none is above.
-_BATCH = 16_384
-_LAST = b"\xff" * 32
-
-_KEYS = ["task", "sample_id", "epoch", "generation"]
 
 
 def write_reports(directory: RunDirectory, scorecard: Scorecard) -> None:
@@ -66,26 +55,39 @@ class Output:
     markdown: bool = False
     hazardous: bool = False
 
-    def write(
-        self, directory: RunDirectory, name: str, draw: Callable[[Medium], str]
-    ) -> list[Path]:
-        """Draw the page in the language, and write it in each format."""
+    def drawn(self, name: str, draw: Callable[[Medium], str]) -> dict[str, bytes]:
+        """The page in the language, in each format: name of the file -> its bytes."""
         with speaking(self.language):
             page = draw(SCREEN)
             paper = ""
             if self.pdf or self.markdown:
                 paper = draw(Medium(paper=True, hazardous=self.hazardous))
         stem = name if self.language == "en" else f"{name}.{self.language}"
-        path = directory.path / f"{stem}.html"
-        directory.write_text(path, page)
-        written = [path]
+        files = {f"{stem}.html": page.encode()}
         if self.pdf:
-            written.append(path.with_suffix(".pdf"))
-            directory.write_bytes(written[-1], as_pdf(paper))
+            files[f"{stem}.pdf"] = as_pdf(paper)
         if self.markdown:
-            written.append(path.with_suffix(".md"))
-            directory.write_text(written[-1], as_markdown(paper))
-        return written
+            files[f"{stem}.md"] = as_markdown(paper).encode()
+        return files
+
+
+def _write(
+    directory: RunDirectory, kind: str, files: Mapping[str, bytes], records: Mapping[str, Any]
+) -> list[Path]:
+    """Write drawn files, after what they follow from.
+
+    Where that changed, the kind's earlier files are taken away. All is drawn by now: what cannot be
+    drawn leaves the folder as it was.
+    """
+    paths = {directory.path / name: content for name, content in records.items()}
+    before = {path: directory.read_json(path) for path in paths if path.is_file()}
+    if before != paths:
+        remove_drawn(directory, [kind])
+    for path, content in paths.items():
+        directory.write_json(path, content)
+    for name, content in files.items():
+        directory.write_bytes(directory.path / name, content)
+    return [directory.path / name for name in files]
 
 
 def write_scorecard(directory: RunDirectory, scorecard: Scorecard, output: Output) -> list[Path]:
@@ -94,11 +96,11 @@ def write_scorecard(directory: RunDirectory, scorecard: Scorecard, output: Outpu
     shown = run["config"].get("report_samples", _DEFAULT_SHOWN)
     rows = drawn_samples(directory, run["seed"], shown)
     curves = reliability_curves(directory, scorecard)
-    return output.write(
-        directory,
-        "report",
+    files = output.drawn(
+        SCORECARD,
         lambda medium: render_html(scorecard, run=run, samples=rows, medium=medium, curves=curves),
     )
+    return _write(directory, SCORECARD, files, {})
 
 
 def write_assurance(
@@ -109,8 +111,18 @@ def write_assurance(
     *,
     withheld: frozenset[str] = frozenset(),
     switched_off: Mapping[str, Scorecard] | None = None,
+    earlier: Earlier | None = None,
 ) -> list[Path]:
-    """The assurance report, assurance.html, and the engagement that it follows from."""
+    """The assurance report, assurance.html, and the engagement that it follows from.
+
+    What was drawn of another engagement before is taken away.
+
+    Args:
+        earlier: what is recorded of the report that it supersedes.
+
+    Raises:
+        ConfigError: the engagement names a sample that the run has not.
+    """
     run = _run(directory)
     report = Assurance(
         scorecard=scorecard,
@@ -121,10 +133,18 @@ def write_assurance(
         withheld=withheld,
         switched_off=switched_off,
         curves=reliability_curves(directory, scorecard),
+        chosen=chosen_samples(directory, engagement.samples),
+        on_record=earlier is not None and bool(earlier.files),
     )
-    content = engagement.model_dump(mode="json", exclude_none=True)
-    directory.write_json(directory.path / "engagement.json", content)
-    return output.write(directory, "assurance", lambda medium: render_assurance(report, medium))
+    issued = Issued(
+        report=report_id(run, scorecard, engagement), run_id=run["run_id"], supersedes=earlier
+    )
+    records = {
+        ENGAGEMENT: engagement.model_dump(mode="json", exclude_none=True),
+        RECORD: issued.model_dump(mode="json"),
+    }
+    files = output.drawn(ASSURANCE, lambda medium: render_assurance(report, medium))
+    return _write(directory, ASSURANCE, files, records)
 
 
 def write_label(
@@ -156,10 +176,9 @@ def write_label(
     )
     with speaking(ENGLISH.code):
         content = build_label(given).model_dump(mode="json", exclude_none=True)
-    path = directory.path / "label.json"
-    directory.write_json(path, content)
-    drawn = output.write(directory, "label", lambda _medium: render_label(build_label(given)))
-    return [*drawn, path]
+    files = output.drawn(LABEL, lambda _medium: render_label(build_label(given)))
+    written = _write(directory, LABEL, files, {"label.json": content})
+    return [*written, directory.path / "label.json"]
 
 
 def _file(path: Path, remark: str = "") -> File:
@@ -172,73 +191,3 @@ def _run(directory: RunDirectory) -> dict[str, Any]:
     if directory.summary.is_file():
         run["measured"] = directory.read_json(directory.summary)["started"][:10]
     return run
-
-
-def drawn_samples(directory: RunDirectory, seed: int, count: int) -> list[SampleRow]:
-    """``count`` rows a task, drawn with the seed; in the table's order."""
-    import pyarrow.parquet as pq
-
-    if count == 0:
-        return []
-    with pq.ParquetFile(directory.samples) as file:
-        chosen = sorted(place for _, place in _lowest(file, seed, count))
-        return [_sample_row(row) for row in _rows_at(file, chosen)]
-
-
-def _lowest(file: pq.ParquetFile, seed: int, count: int) -> Iterator[tuple[bytes, int]]:
-    """Rank and place of the ``count`` rows of each task that rank lowest."""
-    lowest: dict[str, list[tuple[bytes, int]]] = {}
-    worst: dict[str, bytes] = {}
-    start = f"report\0{seed}\0"
-    places = itertools.count()
-    for batch in file.iter_batches(columns=_KEYS, batch_size=_BATCH, use_threads=False):
-        keys = zip(*(batch.column(name).to_pylist() for name in _KEYS), strict=True)
-        for task, sample, epoch, generation in keys:
-            place = next(places)
-            key = f"{start}{task}\0{sample}\0{epoch}\0{generation}"
-            rank = hashlib.sha256(key.encode()).digest()
-            if rank > worst.get(task, _LAST):
-                continue
-            kept = lowest.setdefault(task, [])
-            bisect.insort(kept, (rank, place))
-            del kept[count:]
-            if len(kept) == count:
-                worst[task] = kept[-1][0]
-    return itertools.chain.from_iterable(lowest.values())
-
-
-def _rows_at(file: pq.ParquetFile, wanted: Sequence[int]) -> Iterator[dict[str, Any]]:
-    """The rows at these places, in order; only the row groups that hold one are read."""
-    first = 0
-    for group in range(file.num_row_groups):
-        size = file.metadata.row_group(group).num_rows
-        places = [index - first for index in wanted if first <= index < first + size]
-        first += size
-        if places:
-            rows = file.read_row_group(group)
-            for place in places:
-                yield from rows.slice(place, 1).to_pylist()
-
-
-def _sample_row(row: dict[str, Any]) -> SampleRow:
-    scores = {
-        name.removeprefix("score_"): value
-        for name, value in row.items()
-        if name.startswith("score_") and value is not None
-    }
-    return SampleRow(
-        task=row["task"],
-        sample_id=row["sample_id"],
-        epoch=row["epoch"],
-        generation=row["generation"],
-        prompt=row["prompt"],
-        response=row["response"],
-        outcome=row["outcome"],
-        reason=row["reason"],
-        answer=row["answer"],
-        expected=row["expected"],
-        choices=tuple(json.loads(row["choices"] or "[]")),
-        scores=scores,
-        tags=json.loads(row["tags"]),
-        language=row["language"],
-    )

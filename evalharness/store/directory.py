@@ -19,8 +19,8 @@ __all__ = ["FORMAT_VERSION", "RunDirectory", "file_sha256"]
 #: Of the folder as a whole; raised with a migration when a file's meaning changes.
 FORMAT_VERSION = 1
 
-#: The manifest cannot hold itself, and the attestation is about the manifest.
-_SKIPPED = frozenset({"manifest.json", "attestation.intoto.jsonl"})
+#: The manifest cannot hold itself, and the attestations are about the manifest.
+_SKIPPED = frozenset({"manifest.json", "attestation.intoto.jsonl", "attestation.sigstore.jsonl"})
 
 
 class RunDirectory:
@@ -37,6 +37,7 @@ class RunDirectory:
         self.report = path / "report.html"
         self.manifest = path / "manifest.json"
         self.attestation = path / "attestation.intoto.jsonl"
+        self.bundles = path / "attestation.sigstore.jsonl"
 
     @classmethod
     def existing(cls, path: Path) -> RunDirectory:
@@ -61,6 +62,11 @@ class RunDirectory:
     def is_complete(self) -> bool:
         """Whether there is nothing left to ask: finished, and not stopped before its end."""
         return self.is_finished and self.read_json(self.run_json).get("stopped") is None
+
+    @property
+    def is_signed(self) -> bool:
+        """Whether a signature lies here; not whether it is of these files."""
+        return self.attestation.is_file() or self.bundles.is_file()
 
     def require_finished(self) -> None:
         """Make sure that the run came to its end.

@@ -143,7 +143,7 @@ def found_by_digest(directory, public):
     try:
         return (
             sign.envelope_faults(directory, public)
-            or sign.statement_faults(directory)
+            or sign.statement_faults(directory, sign.signed_statements(directory))
             or directory.check_seal()
         )
     except Exception as fault:  # noqa: BLE001 - verification reports a fault of any kind
@@ -185,6 +185,16 @@ def test_a_statement_of_another_payload_under_the_same_signature_is_found(signed
     envelope["payload"] = base64.b64encode(payload).decode()
     signed.attestation.write_text("".join(f"{line}\n" for line in [json.dumps(envelope), *rest]))
     assert "statement 1: not signed by the key that was given" in faults_of(signed, tester[1])
+
+
+def test_a_statement_that_was_taken_away_is_found(signed, tester):
+    first, _second = signed.attestation.read_text().splitlines(keepends=True)
+    signed.attestation.write_text(first)
+    assert f"{TEST_RESULT_TYPE}: 0 statements signed, the run gives 1" in faults_of(
+        signed, tester[1]
+    )
+    signed.attestation.write_text(_second)
+    assert any("0 statements about the run's figures" in f for f in faults_of(signed, tester[1]))
 
 
 def test_an_unsigned_run_is_not_signed_by_the_key(signed, tester):

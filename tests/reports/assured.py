@@ -47,4 +47,5 @@ def assurance_page(
 ) -> str:
     """The report's page."""
     whole = {"measurement": "0" * 64, "tasks": {}, **run, "models": {"target": scorecard.target}}
-    return render_assurance(Assurance(scorecard, whole, engagement(text), samples), medium)
+    report = Assurance(scorecard, whole, engagement(text), samples, chosen=samples, on_record=True)
+    return render_assurance(report, medium)

@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import evalharness
-from evalharness.reports.write import drawn_samples
+from evalharness.reports.shown import drawn_samples
 from evalharness.scorecard.rows import task_parts
 from evalharness.store import samples
 from evalharness.store.directory import RunDirectory
