@@ -22,6 +22,8 @@ _MOST_BYTES = 2**31 - 1
 def column(values: Sequence[Any], kind: pa.DataType) -> pa.Array | pa.ChunkedArray:
     """A column of texts, whole numbers (32 bits) or doubles; None where there is none.
 
+    UTF-8 holds no lone surrogates: each becomes the replacement character.
+
     Raises:
         OverflowError: a number does not fit.
     """
@@ -29,7 +31,11 @@ def column(values: Sequence[Any], kind: pa.DataType) -> pa.Array | pa.ChunkedArr
     if not pa.types.is_string(kind):
         numbers = np.array([0 if v is None else v for v in values], dtype=kind.to_pandas_dtype())
         return pa.Array.from_buffers(kind, len(values), [valid, pa.py_buffer(numbers)])
-    encoded = [b"" if text is None else text.encode() for text in values]
+    try:
+        encoded = [b"" if text is None else text.encode() for text in values]
+    except UnicodeEncodeError:
+        values = [None if text is None else _without_surrogates(text) for text in values]
+        encoded = [b"" if text is None else text.encode() for text in values]
     ends = np.cumsum(list(map(len, encoded)), dtype=np.int64)
     if len(ends) and ends[-1] > _MOST_BYTES:
         return pa.array(values, kind)  # several chunks
@@ -37,6 +43,10 @@ def column(values: Sequence[Any], kind: pa.DataType) -> pa.Array | pa.ChunkedArr
     offsets[1:] = ends
     data = [valid, pa.py_buffer(offsets), pa.py_buffer(b"".join(encoded))]
     return pa.Array.from_buffers(kind, len(values), data)
+
+
+def _without_surrogates(text: str) -> str:
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def flags(values: npt.NDArray[np.bool_]) -> pa.BooleanArray:

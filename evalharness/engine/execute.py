@@ -162,10 +162,11 @@ class Executor:
         try:
             await window.run(self._lanes)
             return list(await asyncio.gather(*sampling))
-        finally:
+        except BaseException:
             for one in sampling:
                 one.cancel()
             await asyncio.gather(*sampling, return_exceptions=True)
+            raise
 
     async def _sample(
         self, window: Window, task: PlannedTask, scorer: Scorer, epoch: int, sample: Sample

@@ -165,11 +165,7 @@ def rows_of(
     rows = []
     for generation, outcome in enumerate(outcomes):
         own = entries[generation : generation + 1] if per_generation else entries
-        row = {**shared, "generation": generation, **_answer(own), **_found(outcome)}
-        for name, value in row.items():
-            if isinstance(value, str) and not value.isascii():
-                row[name] = _storable(value)
-        rows.append(row)
+        rows.append({**shared, "generation": generation, **_answer(own), **_found(outcome)})
     return rows
 
 
@@ -206,8 +202,3 @@ def _found(outcome: Outcome) -> dict[str, Any]:
         "answer": outcome.answer,
         **{f"score_{name}": float(value) for name, value in outcome.scores.items()},
     }
-
-
-def _storable(text: str) -> str:
-    """Text as UTF-8 can hold it: a lone surrogate becomes the replacement character."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
