@@ -10,7 +10,8 @@ __all__ = ["COMPOSED", "COMPOSING", "SILENT", "UNSHOWN", "WORDS"]
 #: Modules whose literals reach a scorecard, run.json or samples.parquet, and so a report.
 COMPOSING = (
     "scorecard", "stats", "comparison", "scorers", "policies.py", "pipeline.py",
-    "engine/budget.py", "engine/circuit.py", "engine/dialogue.py", "engine/lanes.py",
+    "corpus/audit.py", "corpus/measure.py", "engine/budget.py",
+    "engine/circuit.py", "engine/dialogue.py", "engine/lanes.py",
     "engine/plan.py", "engine/scoring.py", "adapters/demo.py", "adapters/reference.py",
 )  # fmt: skip
 
@@ -53,6 +54,8 @@ WORDS = (
     "target", "judge", "classifier", "attacker", "reference",
     "items", "prompt", "method", "decoding", "generations", "scorer", "metrics", "epochs",
     "generate", "choose", "loglikelihood", "classify", "file", "mirror", "hub", "web", "supplied",
+    # an audit of a corpus: its routes, and what a gate does
+    "manual", "automatic", "holds", "fails",
     # a model's identity
     "provider", "model", "revision", "digest", "dtype", "backend", "chat template",
     "system prompt", "extra", "endpoint", "filters", "adapter", "none", "tokenizer",

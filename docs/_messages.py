@@ -28,11 +28,15 @@ from babel.messages.pofile import read_po, write_po
 from jinja2.ext import extract_from_ast
 
 import evalharness
+from evalharness.banks.rules import rules
 from evalharness.reports.language import FOLDER
 from evalharness.reports.page import environment
 from evalharness.reports.view import GLOSSARY
+from evalharness.scorecard.coverage import STATES
 from evalharness.scorers import validity
 from evalharness.scorers.registry import BUILT_IN
+from evalharness.tasks.frameworks import framework
+from evalharness.tasks.frameworks import known as frameworks
 
 ROOT = Path(evalharness.__file__).parent
 REPOSITORY = ROOT.parent
@@ -57,6 +61,7 @@ def messages() -> dict[str, set[str]]:
         *_composed(),
         *_failures(),
         *_library(),
+        *_frameworks(),
         *_cards(),
     ):
         found.setdefault(text, set()).add(where)
@@ -200,6 +205,19 @@ def _library() -> Iterator[tuple[str, str]]:
         for key in ("title", "note"):
             if policy.get(key):
                 yield "configs/policies", " ".join(str(policy[key]).split())
+
+
+def _frameworks() -> Iterator[tuple[str, str]]:
+    """What is said of a framework and instead of its clauses; titles and clauses are names."""
+    for name in sorted(frameworks()):
+        found = framework(name)
+        for text in (found.note, *(code.instead for code in found.codes)):
+            if text:
+                yield "configs/frameworks", text
+    if (note := rules("gbt-45654").note) is not None:
+        yield "configs/banks", note
+    yield from (("scorecard/coverage", text) for pair in STATES.items() for text in pair)
+    yield from (("configs/frameworks", text) for text in ("primary", "secondary", "unverified"))
 
 
 def _wheres(task: dict[str, Any]) -> list[str]:

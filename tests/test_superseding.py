@@ -145,7 +145,7 @@ def test_more_shown_items_take_the_scorecards_other_pages_and_the_label_away(run
 
 
 def test_what_cannot_be_drawn_changes_nothing(run, report, monkeypatch, capsys):
-    from evalharness.reports import write
+    from evalharness.reports import formats
 
     report(run)
     before = {path.name: path.read_bytes() for path in run.iterdir()}
@@ -153,7 +153,7 @@ def test_what_cannot_be_drawn_changes_nothing(run, report, monkeypatch, capsys):
     def fails(_paper: str) -> bytes:
         raise ConfigError("no Pango here")
 
-    monkeypatch.setattr(write, "as_pdf", fails)
+    monkeypatch.setattr(formats, "as_pdf", fails)
     report(run, "--pdf", code=2, customer="Another Clinic")
     assert {path.name: path.read_bytes() for path in run.iterdir()} == before
 

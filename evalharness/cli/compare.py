@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from evalharness.cli.options import Json, Quiet
+from evalharness.cli.options import Json, Lang, Markdown, Page, Pdf, Quiet
 
 if TYPE_CHECKING:
     from evalharness.comparison import Claim, Comparison, Ranked, Ranking
+    from evalharness.reports.page import Medium
     from evalharness.scorecard.placing import Placed, Placement
     from evalharness.store.directory import RunDirectory
 
@@ -43,11 +44,6 @@ References = Annotated[
         help="Place each run by pinned figures ('reference list'); one run will do then.",
     ),
 ]
-Page = Annotated[
-    Path | None, typer.Option("--html", help="Write the comparison as a page to this file.")
-]
-
-Lang = Annotated[str, typer.Option("--lang", help="en, zh: the language of that page.")]
 
 
 def compare(
@@ -57,6 +53,8 @@ def compare(
     rank: Rank = None,
     reference: References = None,
     html: Page = None,
+    pdf: Pdf = False,
+    markdown: Markdown = False,
     lang: Lang = "en",
     as_json: Json = False,
     quiet: Quiet = False,
@@ -64,25 +62,20 @@ def compare(
     """Compare runs with the first, sample by sample; exit 3 when a task is another test."""
     from evalharness.comparison import compare_runs
     from evalharness.errors import ConfigError
+    from evalharness.reports.formats import Output
     from evalharness.store.directory import RunDirectory
 
     if margin is not None and not 0 < margin < 1:
         raise ConfigError(f"--margin {margin}: give a share between 0 and 1, such as 0.02")
-    if lang != "en" and html is None:
-        raise ConfigError("--lang is the language of the page: name its file with --html")
+    output = Output.beside(html, lang, pdf=pdf, markdown=markdown)
     directories = [RunDirectory.existing(run) for run in runs]
     placements = _placed(directories, reference) if reference else []
     alone = bool(placements) and len(directories) == 1
-    if alone and (common or margin is not None or rank or html is not None):
-        raise ConfigError("--common, --margin, --rank and --html are for two runs or more")
+    if alone and (common or margin is not None or rank):
+        raise ConfigError("--common, --margin and --rank are for two runs or more")
     found = None if alone else compare_runs(directories, common=common, rank=rank or ())
-    if found is not None and html is not None:
-        from evalharness.reports.comparison import render_comparison
-        from evalharness.reports.language import speaking
-
-        with speaking(lang):
-            page = render_comparison(found)
-        html.write_text(page, encoding="utf-8", newline="\n")
+    if html is not None:
+        output.write(html, lambda medium: _page(medium, found, placements, directories[0]))
     gate = [] if margin is None or found is None else found.not_inferior(margin)
     if as_json:
         shown = _json(found, placements, margin, gate)
@@ -95,6 +88,22 @@ def compare(
     if not all(part.comparable for part in (found, *placements) if part is not None):
         return 3
     return 1 if any(not ok for _, ok in gate) else 0
+
+
+def _page(
+    medium: Medium,
+    found: Comparison | None,
+    placements: Sequence[Placement],
+    first: RunDirectory,
+) -> str:
+    """The page of a comparison, or of one run among references."""
+    from evalharness.pipeline import load_scorecard
+    from evalharness.reports.comparison import render_comparison
+    from evalharness.reports.placing import render_placement
+
+    if found is not None:
+        return render_comparison(found, medium, placements)
+    return render_placement(placements[0], load_scorecard(first).model, medium)
 
 
 def _placed(directories: Sequence[RunDirectory], names: Sequence[str]) -> list[Placement]:

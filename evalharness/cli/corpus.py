@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from evalharness.cli.options import Json, Quiet
+from evalharness.cli.options import Json, Lang, Markdown, Page, Pdf, Quiet
 
 if TYPE_CHECKING:
     from evalharness.corpus.audit import Audit
@@ -69,6 +69,10 @@ def audit(
     demonstrated: Annotated[
         bool, typer.Option("--demonstrated", help="Exit 1 where a gate is not demonstrated, too.")
     ] = False,
+    html: Page = None,
+    pdf: Pdf = False,
+    markdown: Markdown = False,
+    lang: Lang = "en",
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> int:
@@ -79,9 +83,11 @@ def audit(
     from evalharness.corpus.audit import audit as audited
     from evalharness.corpus.items import FIELDS, open_corpus
     from evalharness.errors import ConfigError
-    from evalharness.reports.corpus import lines
+    from evalharness.reports.corpus import lines, render_audit
+    from evalharness.reports.formats import Output
     from evalharness.scorers.keywords import KeywordMatcher
 
+    output = Output.beside(html, lang, pdf=pdf, markdown=markdown)
     asked = rules(framework)
     share = asked.corpus.automatic_share.value if share is None else share
     if not 0 < share <= 1:
@@ -104,6 +110,8 @@ def audit(
     found = audited(open_corpus(corpus, columns_of(column or (), FIELDS)), asked, settings)
     if out is not None:
         _write(found, out, sheet=labels is None)
+    if html is not None:
+        output.write(html, lambda medium: render_audit(found, medium))
     if as_json:
         typer.echo(json.dumps(found.to_json(), indent=1, ensure_ascii=False))
     elif not quiet:

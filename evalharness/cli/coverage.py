@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from evalharness.cli.options import Json, Quiet
+from evalharness.cli.options import Json, Lang, Page, Pdf, Quiet
 
 if TYPE_CHECKING:
     from evalharness.scorecard.coverage import Coverage, Installed
@@ -26,16 +26,24 @@ def coverage(
     markdown: Annotated[
         Path | None, typer.Option("--markdown", help="Write the table to this file, too.")
     ] = None,
+    html: Page = None,
+    pdf: Pdf = False,
+    lang: Lang = "en",
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> int:
     """Show for each clause of a framework what answers it, with which result, and what does not."""
     from evalharness.errors import ConfigError, TaskError
     from evalharness.reports import coverage as shown
+    from evalharness.reports.formats import Output
+    from evalharness.reports.language import speaking
     from evalharness.scorecard.coverage import Installed, installed
     from evalharness.tasks.frameworks import framework as read
     from evalharness.tasks.library import Library
 
+    if lang != "en" and html is None and markdown is None:
+        raise ConfigError("--lang is the language of --html and --markdown: name a file with them")
+    output = Output.beside(html, lang if html else "en", pdf=pdf)
     try:
         vocabulary = read(framework)
     except TaskError as fault:
@@ -45,14 +53,18 @@ def coverage(
         for task in Library.load().tasks.values()
     }
     if run is None:
-        if markdown is not None:
-            raise ConfigError("--markdown: name the run whose coverage it is to show")
+        if markdown is not None or html is not None:
+            raise ConfigError("--html, --markdown: name the run whose coverage they are to show")
         row = installed(vocabulary, {name: task.tags for name, task in library.items()})
         _show(row, shown.installed_lines(row), as_json=as_json, quiet=quiet)
         return 0
     found = _of_run(run, vocabulary, library)
+    if html is not None:
+        output.write(html, lambda medium: shown.render_coverage(found, medium))
     if markdown is not None:
-        markdown.write_text(shown.markdown(found), encoding="utf-8")
+        with speaking(lang):
+            text = shown.markdown(found)
+        markdown.write_text(text, encoding="utf-8", newline="\n")
     _show(found.to_json(), shown.lines(found), as_json=as_json, quiet=quiet)
     return 0
 

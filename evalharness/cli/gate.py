@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from evalharness.cli.options import Json, Quiet, RunPath
+from evalharness.cli.options import Json, Lang, Quiet, RunPath
 
 
 def gate(
@@ -24,20 +24,27 @@ def gate(
         Path | None,
         typer.Option("--summary", help='Add Markdown to this file: "$GITHUB_STEP_SUMMARY".'),
     ] = None,
+    lang: Lang = "en",
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> int:
     """Decide a policy's criteria on a run: exit 0 holds, 1 fails, 3 too little was measured."""
+    from evalharness.errors import ConfigError
     from evalharness.gating import gate_run
     from evalharness.reports import gates
+    from evalharness.reports.language import speaking
     from evalharness.store.directory import RunDirectory
 
+    if lang != "en" and summary is None:
+        raise ConfigError("--lang is the language of the summary: name its file with --summary")
     found = gate_run(RunDirectory.existing(run), policy)
     if junit is not None:
         junit.write_text(gates.as_junit(found), encoding="utf-8")
     if summary is not None:
+        with speaking(lang):
+            text = gates.as_markdown(found)
         with summary.open("a", encoding="utf-8") as file:
-            file.write(gates.as_markdown(found))
+            file.write(text)
     if as_json:
         typer.echo(json.dumps(found.to_json(), indent=1, ensure_ascii=False))
     elif not quiet:

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 __all__ = [
-    "ConfigPath", "Json", "Limit", "Out", "Quiet", "RunPath", "Seed", "Set", "Staging",
-    "TrustConfig", "overrides_of",
+    "ConfigPath", "Json", "Lang", "Limit", "Markdown", "Out", "Page", "Pdf", "Quiet", "RunPath",
+    "Seed", "Set", "Staging", "TrustConfig", "overrides_of",
 ]  # fmt: skip
 
 ConfigPath = Annotated[
@@ -36,6 +36,10 @@ TrustConfig = Annotated[
     typer.Option("--trust-config", help="Another sigstore's client trust configuration (JSON)."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+Page = Annotated[Path | None, typer.Option("--html", help="Write it as a page to this file.")]
+Pdf = Annotated[bool, typer.Option("--pdf", help="A PDF beside the page.")]
+Markdown = Annotated[bool, typer.Option("--markdown", help="Markdown beside the page.")]
+Lang = Annotated[str, typer.Option("--lang", help="en, zh: the language of what is written.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
 
 

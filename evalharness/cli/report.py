@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from evalharness.cli.options import Quiet, RunPath, Set
+from evalharness.cli.options import Lang, Markdown, Pdf, Quiet, RunPath, Set
 
 if TYPE_CHECKING:
     from evalharness.reports.engagement import Engagement
-    from evalharness.reports.write import Output
+    from evalharness.reports.formats import Output
     from evalharness.scorecard.model import Scorecard
     from evalharness.store.directory import RunDirectory
 
@@ -51,9 +51,9 @@ def report(
         Path | None,
         typer.Option("--card", help="Label: the provider's model card, a README.md."),
     ] = None,
-    lang: Annotated[str, typer.Option("--lang", help="en, zh: the report's language.")] = "en",
-    pdf: Annotated[bool, typer.Option("--pdf", help="A PDF beside the page.")] = False,
-    markdown: Annotated[bool, typer.Option("--markdown", help="Markdown beside the page.")] = False,
+    lang: Lang = "en",
+    pdf: Pdf = False,
+    markdown: Markdown = False,
     hazardous: Annotated[
         bool,
         typer.Option(
@@ -83,6 +83,7 @@ def report(
     from evalharness.reports import write
     from evalharness.reports.drawn import drawn_files
     from evalharness.reports.engagement import load_engagement
+    from evalharness.reports.formats import Output
     from evalharness.store.directory import RunDirectory
     from evalharness.superseding import earlier_of
 
@@ -90,7 +91,7 @@ def report(
     if sets and kind is not Kind.SCORECARD:
         raise ConfigError("report: --set belongs to --kind scorecard: it says how much that shows")
     directory = RunDirectory.existing(run)
-    output = write.Output(lang, pdf=pdf, markdown=markdown, hazardous=hazardous)
+    output = Output(lang, pdf=pdf, markdown=markdown, hazardous=hazardous)
     if hazardous and not (pdf or markdown):
         raise ConfigError(
             "report: --hazardous belongs to --pdf or --markdown; the page has those texts"

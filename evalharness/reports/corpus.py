@@ -1,12 +1,21 @@
-"""The audit of a corpus as lines that people read."""
+"""The audit of a corpus: as lines, and as a page."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
 from evalharness.corpus.audit import Audit, Gate, Rate
-from evalharness.reports.numbers import count
+from evalharness.reports import svg
+from evalharness.reports.differences import rounded_up
+from evalharness.reports.language import _, current, plural, said
+from evalharness.reports.numbers import Quantity, count, level
+from evalharness.reports.page import SCREEN, Medium, environment
 from evalharness.reports.text import plain
 
-__all__ = ["lines"]
+__all__ = ["lines", "render_audit"]
 
 _WORDS = {
     "holds": "holds ", "fails": "FAILED", "insufficient": "few   ", "not measured": "?     ",
@@ -35,14 +44,20 @@ def lines(found: Audit) -> list[str]:
         raters = plain(", ".join(found.labels.raters), 300)
         shown.append(f"  labels by {raters}, {' to '.join(found.labels.dates)}")
     shown += ["", "Gates: the point estimate decides, the bound says what is demonstrated"]
+    gates, more = _shown_gates(found)
+    shown += [_gate(gate) for gate in gates]
+    if more:
+        shown.append(f"          and {more:,} more; see the JSON")
+    return shown
+
+
+def _shown_gates(found: Audit) -> tuple[list[Gate], int]:
+    """The gates of the whole, then of sources, the worst first; and how many are left out."""
     gates = [gate for gate in found.gates if not gate.name.startswith("source ")]
     sources = [gate for gate in found.gates if gate.name.startswith("source ")]
     # the worst first: they are what is looked for
     sources.sort(key=lambda gate: (gate.state != "fails", -(gate.value or 0.0), gate.name))
-    shown += [_gate(gate) for gate in (*gates, *sources[:_MOST_SOURCES])]
-    if len(sources) > _MOST_SOURCES:
-        shown.append(f"          and {len(sources) - _MOST_SOURCES:,} more; see the JSON")
-    return shown
+    return [*gates, *sources[:_MOST_SOURCES]], max(0, len(sources) - _MOST_SOURCES)
 
 
 def _rate(rate: Rate) -> str:
@@ -84,3 +99,134 @@ def _many(number: int, word: str) -> str:
 
 def _share(value: float) -> str:
     return f"{100 * value:.4g} %"
+
+
+@dataclass(frozen=True, slots=True)
+class RateView:
+    title: str
+    value: str
+    interval: str
+    at_most: str
+    counted: str
+    note: str
+    plot: Markup | None
+
+
+@dataclass(frozen=True, slots=True)
+class GateView:
+    name: str
+    threshold: str
+    state: str
+    strong: bool
+    value: str
+    counted: str
+    demonstrated: str
+    needed: str
+    note: str
+
+
+def render_audit(found: Audit, medium: Medium = SCREEN) -> str:
+    """Draw the audit as one page: every rate with its denominator, and each gate twice.
+
+    The labels' own texts and the corpus's are on none of it; names of sources are.
+    """
+    gates, more = _shown_gates(found)
+    end = _end(found.rates)
+    return (
+        environment()
+        .get_template("audit.html.j2")
+        .render(
+            found=found,
+            rules=found.rules,
+            census=found.drawing.census,
+            rates=[_rate_view(rate, place, end) for place, rate in enumerate(found.rates, 1)],
+            gates=[_gate_view(gate) for gate in gates],
+            more=more,
+            foot=f"{found.rules.version}, seed {found.drawing.census.seed}",
+            medium=medium,
+            lang=current().code,
+        )
+    )
+
+
+def _quantity(n: int) -> Quantity:
+    return Quantity("proportion", (0.0, 1.0), n)
+
+
+def _end(rates: Iterable[Rate]) -> float:
+    """Where the scale of the drawings ends: bad items are few, so not at 100 %."""
+    highest = max((rate.interval[1] for rate in rates if rate.interval is not None), default=1.0)
+    return min(1.0, rounded_up(highest))
+
+
+def _rate_view(rate: Rate, place: int, end: float) -> RateView:
+    scale = _quantity(rate.n_measured)
+    plot = None
+    if rate.value is not None and rate.interval is not None:
+        span = scale.span(*rate.interval)
+        plot = svg.interval_svg(
+            svg.Plot(
+                ident=f"rate-{place}",
+                range=(0.0, end),
+                value=rate.value,
+                interval=rate.interval,
+                bounds=None,
+                target=None,
+                ends=(scale.mark(0.0), scale.mark(end)),
+                title=said(rate.title),
+                desc=_("{value}, {interval}", value=scale.value(rate.value), interval=span),
+            )
+        )
+    measured = {"n": count(rate.n_bad), "m": count(rate.n_measured)}
+    counted = _("{n} of {m} items", **measured)
+    if rate.n_planned != rate.n_measured:
+        planned = count(rate.n_planned)
+        counted = _("{n} of {m} items measured, {planned} planned", **measured, planned=planned)
+    if rate.value is None:
+        counted = ""
+    title = said(rate.title)
+    return RateView(
+        title=f"{title[:1].upper()}{title[1:]}",
+        value=_("not measured") if rate.value is None else scale.value(rate.value),
+        interval="" if rate.interval is None else scale.span(*rate.interval),
+        at_most=""
+        if rate.at_most is None
+        else _("at most {value}", value=scale.value(rate.at_most)),
+        counted=counted,
+        note=said(rate.note) if rate.note else "",
+        plot=plot,
+    )
+
+
+def _gate_view(gate: Gate) -> GateView:
+    scale = _quantity(gate.n_measured)
+    limit = level(gate.threshold)
+    least, name = gate.rule == "at_least", said(gate.name)
+    threshold = _("at least {value}", value=limit) if least else _("at most {value}", value=limit)
+    demonstrated = needed = ""
+    if gate.bound is not None:
+        bound = scale.value(gate.bound)
+        yes, no = _("yes: {bound}", bound=bound), _("no: {bound}", bound=bound)
+        demonstrated = yes if gate.demonstrated else no
+        if gate.needed is None:
+            needed = plural(
+                gate.n_measured,
+                "{n} item is too few to demonstrate {limit}",
+                "{n} items are too few to demonstrate {limit}",
+                limit=limit,
+            )
+        elif least:
+            needed = _("at least {n} would", n=count(gate.needed))
+        else:
+            needed = _("at most {n} would", n=count(gate.needed))
+    return GateView(
+        name=f"{name[:1].upper()}{name[1:]}",
+        threshold=threshold,
+        state=said(gate.state),
+        strong=gate.state == "fails",
+        value=_("not measured") if gate.value is None else scale.value(gate.value),
+        counted="" if gate.value is None else _("of {n} items", n=count(gate.n_measured)),
+        demonstrated=demonstrated,
+        needed=needed,
+        note=said(gate.note) if gate.note else "",
+    )

@@ -1,19 +1,20 @@
-"""A framework held against a run, or against what is installed: in lines, and as Markdown."""
+"""A framework held against a run: lines, Markdown, a page; and against what is installed: lines."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
+from evalharness.reports.language import _, current, listed, said
 from evalharness.reports.numbers import Quantity, count
+from evalharness.reports.page import SCREEN, Medium, environment
+from evalharness.reports.text import markdown as escaped
 from evalharness.reports.text import plain
 from evalharness.scorecard.coverage import STATES, Answer, Clause, Coverage
 from evalharness.scorecard.model import Cell
 
-__all__ = ["installed_lines", "lines", "markdown"]
+__all__ = ["installed_lines", "lines", "markdown", "render_coverage"]
 
-_NO_TASK = "NOT COVERED: no task of evalharness touches it"
 #: What a name or a reason may be long.
 _LONGEST = 200
 
@@ -39,36 +40,81 @@ def lines(found: Coverage) -> list[str]:
         shown.append(f"  {clause.code.id:<{width}}  {_name(clause, found)}")
         shown += [f"  {'':<{width}}    {line}" for line in _answers(clause)]
     counts = ", ".join(f"{found.count(state)} {state}" for state in STATES)
-    return [*shown, f"  {found.tally} are measured: {counts}", f"  {_CAVEAT}"]
+    return [*shown, f"  {found.tally} are measured: {counts}", f"  {_caveat()}"]
+
+
+def render_coverage(found: Coverage, medium: Medium = SCREEN) -> str:
+    """Draw what a run answers of a framework, and what it does not, as one page."""
+    states = [(said(state), found.count(state), said(text)) for state, text in STATES.items()]
+    return (
+        environment()
+        .get_template("coverage.html.j2")
+        .render(
+            found=found,
+            framework=found.framework,
+            rows=[
+                (c.code.id, _name(c, found), c.state, said(c.state), _answers(c))
+                for c in found.clauses
+            ],
+            states=states,
+            tally=_tally(found),
+            caveat=_caveat(),
+            foot=found.run,
+            medium=medium,
+            lang=current().code,
+        )
+    )
 
 
 def markdown(found: Coverage) -> str:
-    """The same as a page: clauses with their results, then what is not covered, by why."""
-    head = {key: _escaped(str(value or "")) for key, value in found.to_json().items()}
+    """The same as Markdown: clauses with their results, then what is not covered, by why."""
+    framework = found.framework
+    run, source = escaped(found.run), escaped(framework.source)
+    version = {"version": escaped(framework.version), "publisher": escaped(framework.publisher)}
     page = [
-        f"# Coverage: {head['title']}",
+        f"# {_('Coverage: {title}', title=escaped(framework.title))}",
         "",
-        f"Version {head['version']} ({head['publisher']}).",
-        f"A {head['certainty']} source: {head['source']}.",
-        *(["", head["note"]] if head["note"] else []),
+        _("Version {version} ({publisher}).", **version),
+        _source(framework.certainty, source),
+        *(["", escaped(said(framework.note))] if framework.note else []),
         "",
-        f"Held against run {head['run']}: {found.tally} are measured.",
-        _CAVEAT,
+        _("Held against run {run}: {tally} are measured.", run=run, tally=_tally(found)),
+        _caveat(),
         "",
-        "| clause | state | what answers it |",
+        f"| {_('Clause')} | {_('State')} | {_('What answers it')} |",
         "| --- | --- | --- |",
     ]
     page += [
-        f"| {_escaped(clause.code.id)} {_escaped(_name(clause, found))} | {clause.state} | "
-        f"{'<br>'.join(_escaped(line) for line in _answers(clause))} |"
+        f"| {escaped(clause.code.id)} {escaped(_name(clause, found))} | {said(clause.state)} | "
+        f"{'<br>'.join(escaped(line) for line in _answers(clause))} |"
         for clause in found.clauses
     ]
-    page += ["", "| state | clauses | what it says |", "| --- | ---: | --- |"]
-    page += [f"| {state} | {found.count(state)} | {said} |" for state, said in STATES.items()]
+    page += ["", f"| {_('State')} | {_('Clauses')} | {_('What it says')} |", "| --- | ---: | --- |"]
+    page += [f"| {said(s)} | {found.count(s)} | {said(text)} |" for s, text in STATES.items()]
     return "\n".join([*page, ""])
 
 
-_CAVEAT = "A clause that a task touches is not thereby exhausted, and no figure shows conformity."
+def _caveat() -> str:
+    return _(
+        "A clause that a task touches is not thereby exhausted, and no figure shows conformity."
+    )
+
+
+def _source(certainty: str, source: str) -> str:
+    if certainty == "primary":
+        return _("A primary source: {source}.", source=source)
+    return _("A secondary source: {source}.", source=source)
+
+
+def _tally(found: Coverage) -> str:
+    """How many clauses are measured, and of how many; parts or groups of others beside it."""
+    n, m, apart, others = found.framework.tallied(found.measured)
+    fields = {"n": n, "m": m, "a": apart, "b": others}
+    if not others:
+        return _("{n} of {m} clauses", **fields)
+    if found.framework.counts == "wholes":
+        return _("{n} of {m} clauses ({a} of {b} parts)", **fields)
+    return _("{n} of {m} clauses ({a} of {b} groups)", **fields)
 
 
 def _heading(row: Mapping[str, Any]) -> list[str]:
@@ -80,67 +126,83 @@ def _heading(row: Mapping[str, Any]) -> list[str]:
 
 
 def _name(clause: Clause, found: Coverage) -> str:
-    sure = "" if clause.certainty == found.framework.certainty else f" [{clause.certainty}]"
-    return f"{clause.code.name}{sure}"
+    """The clause's name, in Chinese where the framework has it; how sure it is, if that differs."""
+    code, sure = clause.code, clause.certainty
+    name = code.name_zh if current().code == "zh" and code.name_zh else code.name
+    return name + ("" if sure == found.framework.certainty else f" [{said(sure)}]")
 
 
 def _answers(clause: Clause) -> list[str]:
     """What answers a clause, a line a task; or why it is not covered."""
     shown = [_line(answer) for answer in clause.answers]
+    elsewhere = listed(clause.elsewhere)
     if clause.state == "no task":
-        instead = clause.code.instead
-        shown.append(f"{_NO_TASK}{f' ({instead})' if instead else ''}")
+        why = _("no task of evalharness touches it")
+        if clause.code.instead:
+            why = _("{text} ({remark})", text=why, remark=said(clause.code.instead))
+        shown.append(_("NOT COVERED: {reason}", reason=why))
     elif clause.state == "not in this run":
-        shown.append(f"NOT COVERED: this run has none of {', '.join(clause.elsewhere)}")
+        why = _("this run has none of {tasks}", tasks=elsewhere)
+        shown.append(_("NOT COVERED: {reason}", reason=why))
     elif clause.state != "measured":
-        shown.append(f"NOT COVERED: {STATES[clause.state]}")
+        shown.append(_("NOT COVERED: {reason}", reason=said(STATES[clause.state])))
         if clause.elsewhere:
-            shown.append(f"not in this run: {', '.join(clause.elsewhere)}")
+            shown.append(_("not in this run: {tasks}", tasks=elsewhere))
     return shown
 
 
 def _line(answer: Answer) -> str:
     """A task's headline figure, never without its denominator and its counterpart."""
-    name = f"{answer.task}: {plain(answer.cell.title, _LONGEST)}"
+    title = plain(said(answer.cell.title), _LONGEST)
+    name = _("{thing}: {text}", thing=answer.task, text=title)
     if answer.state == "not run":
-        return f"{name}: not run{_because(answer.reason)}"
+        return _("{thing}: {text}", thing=name, text=_because(said("not run"), answer.reason))
     if not answer.cell.n_measured:
-        return f"{name}: insufficient ({_nothing(answer)})"
-    said = f"{name} {_figure(answer.cell)}"
+        why = _because(said("insufficient"), _nothing(answer))
+        return _("{thing}: {text}", thing=name, text=why)
+    parts = [f"{name} {_figure(answer.cell)}"]
     if answer.pair is not None:
         other, cell = answer.pair
-        beside = "not in this run" if cell is None else f"{cell.title} {_figure(cell)}"
-        said += f"; beside it {plain(beside, _LONGEST)}" if cell else f"; {other}: {beside}"
+        if cell is None:
+            parts.append(_("{name}: not in this run", name=other))
+        else:
+            beside = f"{plain(said(cell.title), _LONGEST)} {_figure(cell)}"
+            parts.append(_("beside it {figure}", figure=beside))
     if answer.state == "insufficient":
-        said += f"; insufficient{_because(answer.reason)}"
+        parts.append(_because(said("insufficient"), answer.reason))
     if answer.demonstration:
-        said += "; a demonstration only"
-    return said
+        parts.append(_("a demonstration only"))
+    return _("; ").join(parts)
 
 
 def _figure(cell: Cell) -> str:
     quantity = Quantity.of(cell)
-    value = "not measured" if cell.value is None else quantity.value(cell.value)
+    value = _("not measured") if cell.value is None else quantity.value(cell.value)
     span = cell.interval
-    interval = "no interval" if span is None else quantity.span(span.low, span.high)
-    measured = f"{count(cell.n_measured)} of {count(cell.n_planned)} {cell.counted}"
-    return f"{value} [{interval}], {measured}"
+    interval = _("no interval") if span is None else quantity.span(span.low, span.high)
+    fields = {"value": value, "interval": interval, **_over(cell)}
+    return _("{value} [{interval}], {n} of {m} {units}", **fields)
+
+
+def _over(cell: Cell) -> dict[str, str]:
+    n, m = count(cell.n_measured), count(cell.n_planned)
+    return {"n": n, "m": m, "units": said(cell.counted)}
 
 
 def _nothing(answer: Answer) -> str:
     """Of a task that ran and of which nothing was measured: of how many, and why."""
     cell = answer.cell
-    said = f"{count(cell.n_measured)} of {count(cell.n_planned)} {cell.counted} measured"
+    shown = _("{n} of {m} {units} measured", **_over(cell))
     if cell.n_excluded:
-        said += f", {count(cell.n_excluded)} excluded"
-    return f"{said}: {plain(answer.reason, _LONGEST)}" if answer.reason else said
+        excluded = count(cell.n_excluded)
+        shown = listed([shown, _("{n} excluded", n=excluded)])
+    if not answer.reason:
+        return shown
+    return _("{thing}: {text}", thing=shown, text=plain(said(answer.reason), _LONGEST))
 
 
-def _because(reason: str | None) -> str:
-    return f" ({plain(reason, _LONGEST)})" if reason else ""
-
-
-def _escaped(text: str) -> str:
-    """Text of others in a Markdown page or a cell of a table: no markup, no line of its own."""
-    shown = re.sub(r"\s+", " ", plain(text)).replace("&", "&amp;").replace("<", "&lt;")
-    return re.sub(r"([\\|`*_\[\]!#])", r"\\\1", shown)
+def _because(text: str, reason: str | None) -> str:
+    """What is so, and why in brackets where that is known."""
+    if not reason:
+        return text
+    return _("{text} ({remark})", text=text, remark=plain(said(reason), _LONGEST))

@@ -6,14 +6,18 @@ import ctypes
 import ctypes.util
 import logging
 import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from evalharness.errors import MissingExtraError
+from evalharness.errors import ConfigError, MissingExtraError
 from evalharness.reports import svg
+from evalharness.reports.language import ENGLISH, _, speaking
+from evalharness.reports.page import SCREEN, Medium
 
-__all__ = ["as_markdown", "as_pdf"]
+__all__ = ["Output", "as_markdown", "as_pdf"]
 
 _TEMPLATES = Path(__file__).parent / "templates"
 #: One drawing: its opening tag, and what follows up to the next one. Drawings within are left out.
@@ -25,6 +29,67 @@ _NO_FONT = (
     '<p class="box">This machine has no font for Chinese characters: some texts below are drawn as '
     "boxes. Install one (Noto Sans CJK), and write the PDF again.</p>"
 )
+
+
+@dataclass(frozen=True)
+class Output:
+    """In which language and formats a report is written.
+
+    Args:
+        pdf, markdown: beside the page.
+        hazardous: they have the texts of tasks with a content warning, not their digests.
+    """
+
+    language: str = "en"
+    pdf: bool = False
+    markdown: bool = False
+    hazardous: bool = False
+
+    @classmethod
+    def beside(
+        cls, page: Path | None, language: str, *, pdf: bool = False, markdown: bool = False
+    ) -> Output:
+        """Of a page in a file that the user named.
+
+        Raises:
+            ConfigError: there is no page, its name is another format's, or there is no such
+                language.
+        """
+        if page is None and (pdf or markdown or language != ENGLISH.code):
+            raise ConfigError(
+                "--pdf, --markdown and --lang belong to a page: name its file with --html"
+            )
+        if page is not None and page.suffix in {".pdf", ".md"}:
+            raise ConfigError(
+                f"--html {page}: is the page; a PDF or Markdown is written beside it "
+                "(--pdf, --markdown)"
+            )
+        with speaking(language):  # a language that is not there is said before anything is done
+            return cls(language, pdf=pdf, markdown=markdown)
+
+    def write(self, page: Path, draw: Callable[[Medium], str]) -> None:
+        """Write the page to its file, and each other format beside it under the same name."""
+        for suffix, content in self.drawn(draw):
+            path = page if suffix == ".html" else page.with_suffix(suffix)
+            path.write_bytes(content)
+
+    def drawn(self, draw: Callable[[Medium], str]) -> Iterator[tuple[str, bytes]]:
+        """The page in the language, then each other format: its suffix and its bytes.
+
+        Nothing is given before all of it is drawn, so a missing library leaves no half of it.
+
+        Raises:
+            MissingExtraError: a library for the language or a format is not there.
+        """
+        with speaking(self.language):
+            drawn = [(".html", draw(SCREEN).encode("utf-8"))]
+            if self.pdf or self.markdown:
+                paper = draw(Medium(paper=True, hazardous=self.hazardous))
+            if self.pdf:
+                drawn.append((".pdf", as_pdf(paper)))
+            if self.markdown:
+                drawn.append((".md", as_markdown(paper).encode("utf-8")))
+        yield from drawn
 
 
 def as_pdf(page: str) -> bytes:
@@ -115,7 +180,9 @@ def as_markdown(page: str) -> str:
     for remark in soup.select("td .small, th .small"):
         remark.insert_before(" \u00b7 ")
     for eyebrow in soup.select(".eyebrow"):
-        eyebrow.append(":")
+        if eyebrow.next_sibling is not None and not str(eyebrow.next_sibling).strip():
+            eyebrow.next_sibling.extract()
+        eyebrow.append(_(": "))
     for summary in soup.select("summary"):
         summary.name = "p"
         summary.wrap(soup.new_tag("strong"))
@@ -136,7 +203,7 @@ def _as_list(terms: Any) -> None:
         row.name = "li"
         for term in row.find_all("dt"):
             term.name = "strong"
-            term.insert_after(": ")
+            term.insert_after(_(": "))
         for text in row.find_all("dd"):
             text.unwrap()
 

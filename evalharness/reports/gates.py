@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from evalharness.reports.junit import Case, as_xml
+from evalharness.reports.language import _, current, said
 from evalharness.reports.text import markdown
 from evalharness.scorecard.decisions import Decision
 from evalharness.scorecard.gate import Gate
@@ -63,28 +64,47 @@ def _case(decision: Decision) -> Case:
 
 
 def as_markdown(gate: Gate) -> str:
-    """For a job's summary on GitHub, or any page that reads Markdown."""
-    rows = [
-        "| metric | demand | rule | estimate | demonstrated | verdict |",
-        "| --- | --- | --- | --- | --- | --- |",
-    ]
-    for decision in gate.decisions:
-        cell = decision.cell
-        value = "" if cell is None or cell.value is None else f"{cell.value:.4g}"
-        counted = "" if cell is None else f" ({cell.n_measured} of {cell.n_planned})"
-        bounds = None if cell is None else cell.demonstrated
-        shown = "" if bounds is None else f"{bounds.low:.4g} to {bounds.high:.4g}"
-        texts = (decision.key, decision.demand, decision.rule, value + counted, shown)
-        rows.append(
-            "| " + " | ".join(map(markdown, texts)) + f" | **{_MARKS[decision.verdict]}** |"
-        )
+    """For a job's summary on GitHub, or any page that reads Markdown: in the language spoken."""
+    heads = (
+        _("Metric"), _("Demand"), _("Rule"), _("Estimate"), _("Demonstrated"), _("Verdict"),
+    )  # fmt: skip
+    rows = [f"| {' | '.join(heads)} |", f"|{' --- |' * len(heads)}"]
+    rows += [_row(decision) for decision in gate.decisions]
     reasons = [
-        f"- {markdown(decision.key)}: {markdown(decision.reason)}"
-        for decision in gate.decisions
-        if decision.reason
+        "- " + _("{thing}: {text}", thing=markdown(d.key), text=markdown(said(d.reason)))
+        for d in gate.decisions
+        if d.reason
     ]
-    head = f"### evalharness: policy {markdown(gate.policy.label)} {_verdict(gate)}"
-    parts = [head, f"Run `{markdown(gate.run)}`", "\n".join(rows)]
+    name = markdown(gate.policy.label)
+    head = {
+        "holds": _("evalharness: policy {name} HOLDS", name=name),
+        "fails": _("evalharness: policy {name} FAILS", name=name),
+        "insufficient": _(
+            "evalharness: policy {name} is UNDECIDED: something was not measured, or is not in "
+            "this run",
+            name=name,
+        ),
+    }[gate.verdict]
+    parts = [f"### {head}", _("Run `{run}`", run=markdown(gate.run)), "\n".join(rows)]
     parts += ["\n".join(reasons)] if reasons else []
-    parts.append("\n".join(f"- {markdown(remark)}" for remark in gate.remarks))
+    parts.append("\n".join(f"- {markdown(said(remark))}" for remark in gate.remarks))
     return "\n\n".join(parts) + "\n"
+
+
+def _row(decision: Decision) -> str:
+    """One criterion: what is demanded, what was found over how many, and the verdict."""
+    cell = decision.cell
+    value = shown = ""
+    if cell is not None:
+        found = "" if cell.value is None else current().number(f"{cell.value:.4g}")
+        value = _("{value} ({n} of {m})", value=found, n=cell.n_measured, m=cell.n_planned).strip()
+        if cell.demonstrated is not None:
+            ends = (cell.demonstrated.low, cell.demonstrated.high)
+            low, high = (current().number(f"{end:.4g}") for end in ends)
+            shown = _("{low} to {high}", low=low, high=high)
+    demand, rule = said(decision.demand), said(decision.rule)
+    texts = map(markdown, (decision.key, demand, rule, value, shown))
+    verdict = {
+        "holds": _("holds"), "fails": _("FAILS"), "insufficient": _("INSUFFICIENT"),
+    }[decision.verdict]  # fmt: skip
+    return f"| {' | '.join(texts)} | **{verdict}** |"

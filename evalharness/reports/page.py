@@ -142,6 +142,7 @@ def environment() -> Environment:
         "sha": lambda text: f"SHA-256 {_digest(text)}",
         "digest": _digest,
         "css_string": _css_string,
+        "breakable": _breakable,
     }
     return made
 
@@ -179,6 +180,11 @@ def _css_string(text: str) -> Markup:
     shown = plain(text, 120)
     parts = (c if c.isascii() and c.isalnum() else f"\\{ord(c):06x}" for c in shown)
     return Markup(f'"{"".join(parts)}"')  # noqa: S704 - nothing but letters, digits, backslashes
+
+
+def _breakable(name: str) -> Markup:
+    """A name of a task or metric, which a line may break after its joints and nowhere else."""
+    return escape(plain(name)).replace("_", Markup("_<wbr>")).replace("/", Markup("/<wbr>"))
 
 
 def _short(digest: object) -> str:

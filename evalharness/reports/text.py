@@ -58,12 +58,18 @@ def plain(text: str, limit: int = 2 * LIMIT) -> str:
     return shown if remark is None else f"{shown} {remark}"
 
 
+#: What makes a block of Markdown at the beginning of a line: a list, a rule, an underlined heading.
+_BLOCK = re.compile(r"^([-+=])(?=[-+=\s]|$)|^(\d+)([.)])(?=\s|$)")
+
+
 def markdown(text: str) -> str:
     """``text`` on one line of Markdown, out of whose place it cannot break: no markup, no cell."""
-    safe = html.escape(plain(text), quote=False).replace("\n", " ")
-    for character in "\\|`*_[]~":
+    safe = html.escape(" ".join(plain(text).split()), quote=False)
+    for character in "\\|`*_[]~#!":
         safe = safe.replace(character, f"\\{character}")
-    return safe
+    return _BLOCK.sub(
+        lambda found: f"\\{found[1]}" if found[1] else f"{found[2]}\\{found[3]}", safe
+    )
 
 
 def visible(text: str, limit: int = LIMIT) -> Markup:

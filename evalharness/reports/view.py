@@ -286,7 +286,7 @@ def _slice_table(
 ) -> SliceTable:
     shown = {name: part for name, part in sorted(parts.items()) if part.n_measured >= FEW}
     rows = tuple(
-        (_tag_value(tag, name), cell_view(name, part, _Names())) for name, part in shown.items()
+        (tag_value(tag, name), cell_view(name, part, _Names())) for name, part in shown.items()
     )
     remarks: dict[str, list[str]] = {}
     for name, view in rows:
@@ -300,7 +300,7 @@ def _slice_table(
         ),
         few=tuple(
             (
-                _tag_value(tag, name),
+                tag_value(tag, name),
                 _("{n} of {m}", n=count(part.n_measured), m=count(part.n_planned)),
             )
             for name, part in sorted(parts.items())
@@ -316,7 +316,8 @@ def _strip(part: Cell, whole: Cell) -> Markup | None:
     return None if plot is None else svg.strip_svg(plot, whole.value)
 
 
-def _tag_value(tag: str, value: str) -> str:
+def tag_value(tag: str, value: str) -> str:
+    """A slice's value in words."""
     return current().tongue(value) if tag == "language" else said(value)
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from evalharness.reports.assurance import SHOWN, Assurance, render_assurance, report_id
 from evalharness.reports.drawn import ASSURANCE, LABEL, SCORECARD, remove_drawn
 from evalharness.reports.engagement import Engagement
-from evalharness.reports.formats import as_markdown, as_pdf
+from evalharness.reports.formats import Output
 from evalharness.reports.html import render_html
 from evalharness.reports.issued import ENGAGEMENT, RECORD, Earlier, Issued
 from evalharness.reports.label.build import build_label
@@ -18,7 +17,7 @@ from evalharness.reports.label.card import ModelCard
 from evalharness.reports.label.given import File, LabelInput, Off, Records
 from evalharness.reports.label.page import render_label
 from evalharness.reports.language import ENGLISH, speaking
-from evalharness.reports.page import SCREEN, Medium
+from evalharness.reports.page import Medium
 from evalharness.reports.reliability import reliability_curves
 from evalharness.reports.shown import chosen_samples, drawn_samples
 from evalharness.scorecard.gate import own_gate
@@ -26,7 +25,6 @@ from evalharness.scorecard.model import Scorecard
 from evalharness.store.directory import RunDirectory, file_sha256
 
 __all__ = [
-    "Output",
     "write_assurance",
     "write_label",
     "write_reports",
@@ -41,34 +39,10 @@ def write_reports(directory: RunDirectory, scorecard: Scorecard) -> None:
     write_scorecard(directory, scorecard, Output())
 
 
-@dataclass(frozen=True)
-class Output:
-    """In which language and formats a report is written.
-
-    Args:
-        pdf, markdown: beside the page.
-        hazardous: they have the texts of tasks with a content warning, not their digests.
-    """
-
-    language: str = "en"
-    pdf: bool = False
-    markdown: bool = False
-    hazardous: bool = False
-
-    def drawn(self, name: str, draw: Callable[[Medium], str]) -> dict[str, bytes]:
-        """The page in the language, in each format: name of the file -> its bytes."""
-        with speaking(self.language):
-            page = draw(SCREEN)
-            paper = ""
-            if self.pdf or self.markdown:
-                paper = draw(Medium(paper=True, hazardous=self.hazardous))
-        stem = name if self.language == "en" else f"{name}.{self.language}"
-        files = {f"{stem}.html": page.encode()}
-        if self.pdf:
-            files[f"{stem}.pdf"] = as_pdf(paper)
-        if self.markdown:
-            files[f"{stem}.md"] = as_markdown(paper).encode()
-        return files
+def _drawn(name: str, output: Output, draw: Callable[[Medium], str]) -> dict[str, bytes]:
+    """The page in each format: name of the file -> its bytes."""
+    stem = name if output.language == ENGLISH.code else f"{name}.{output.language}"
+    return {f"{stem}{suffix}": content for suffix, content in output.drawn(draw)}
 
 
 def _write(
@@ -96,8 +70,9 @@ def write_scorecard(directory: RunDirectory, scorecard: Scorecard, output: Outpu
     shown = run["config"].get("report_samples", _DEFAULT_SHOWN)
     rows = drawn_samples(directory, run["seed"], shown)
     curves = reliability_curves(directory, scorecard)
-    files = output.drawn(
+    files = _drawn(
         SCORECARD,
+        output,
         lambda medium: render_html(scorecard, run=run, samples=rows, medium=medium, curves=curves),
     )
     return _write(directory, SCORECARD, files, {})
@@ -143,7 +118,7 @@ def write_assurance(
         ENGAGEMENT: engagement.model_dump(mode="json", exclude_none=True),
         RECORD: issued.model_dump(mode="json"),
     }
-    files = output.drawn(ASSURANCE, lambda medium: render_assurance(report, medium))
+    files = _drawn(ASSURANCE, output, lambda medium: render_assurance(report, medium))
     return _write(directory, ASSURANCE, files, records)
 
 
@@ -176,7 +151,7 @@ def write_label(
     )
     with speaking(ENGLISH.code):
         content = build_label(given).model_dump(mode="json", exclude_none=True)
-    files = output.drawn(LABEL, lambda _medium: render_label(build_label(given)))
+    files = _drawn(LABEL, output, lambda _medium: render_label(build_label(given)))
     written = _write(directory, LABEL, files, {"label.json": content})
     return [*written, directory.path / "label.json"]
 

@@ -108,8 +108,12 @@ class Coverage:
     @property
     def tally(self) -> str:
         """How many are measured, in words."""
-        measured = [clause.code.id for clause in self.clauses if clause.state == "measured"]
-        return self.framework.tally(measured)
+        return self.framework.tally(self.measured)
+
+    @property
+    def measured(self) -> list[str]:
+        """The clauses that a task of the run measures."""
+        return [clause.code.id for clause in self.clauses if clause.state == "measured"]
 
     def to_json(self) -> dict[str, Any]:
         return {

@@ -42,6 +42,7 @@ class Placed:
     title: str
     direction: Direction
     unit: str
+    range: tuple[float, float]
     counted: str
     value: float | None
     reference_value: float | None
@@ -169,6 +170,7 @@ def _figures(
             title=cell.title,
             direction=cell.direction,
             unit=cell.unit,
+            range=cell.range,
             counted=cell.counted,
             value=cell.value,
             reference_value=figure.value,

@@ -87,18 +87,24 @@ class Framework(_Entry):
         wholes = {code.part_of for code in self.codes}
         return [code for code in self.codes if code.id not in wholes]
 
-    def tally(self, ids: Collection[str]) -> str:
-        """How many of the codes that count are among ``ids``, and how many of the others.
+    def tallied(self, ids: Collection[str]) -> tuple[int, int, int, int]:
+        """How many of the codes that count are among ``ids``, of how many; and of the others.
 
         A whole is among them when one of its parts is, so the parts are counted beside it.
         """
         counted = self.counted
         others = [code for code in self.codes if code not in counted]
-        said = f"{sum(code.id in ids for code in counted)} of {len(counted)}"
+        among, apart = (sum(code.id in ids for code in codes) for codes in (counted, others))
+        return among, len(counted), apart, len(others)
+
+    def tally(self, ids: Collection[str]) -> str:
+        """The same in words."""
+        n, m, apart, others = self.tallied(ids)
+        said = f"{n} of {m}"
         if not others:
             return said
         kind = "parts" if self.counts == "wholes" else "groups"
-        return f"{said} ({sum(code.id in ids for code in others)} of {len(others)} {kind})"
+        return f"{said} ({apart} of {others} {kind})"
 
     @property
     def ids(self) -> list[str]:

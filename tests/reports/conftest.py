@@ -425,7 +425,7 @@ def page(scorecard: Scorecard, run: dict[str, Any], samples: list[SampleRow]) ->
 class Node(HTMLParser):
     """The page as a flat list of elements, each with its attributes, its ancestors and its text."""
 
-    VOID = frozenset({"meta", "br", "rect", "line", "circle", "path"})
+    VOID = frozenset({"meta", "br", "wbr", "col", "rect", "line", "circle", "path"})
 
     def __init__(self, page: str) -> None:
         super().__init__(convert_charrefs=True)

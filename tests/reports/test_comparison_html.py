@@ -88,8 +88,8 @@ def test_the_page_says_what_was_found() -> None:
     page = render_comparison(comparison())
     assert render_comparison(comparison()) == page
     for said in (
-        "beside it answered 0.75",
-        "not to be read without answered, which is not measured",
+        "beside it <bdi>answered</bdi> 0.75",
+        "not to be read without <bdi>answered</bdi>, which is not measured",
         "Not ranked by <bdi>harm/rate</bdi>: method: letter against choose",
         '<span class="small">demonstration</span>',
         "1 better, 1 worse, 1 no difference shown, 2 not tested.",

@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 from markdown_it import MarkdownIt
 
+from evalharness.errors import ConfigError
 from evalharness.reports import formats
 from evalharness.reports.html import render_html
+from evalharness.reports.language import _
 from evalharness.reports.page import Medium, SampleRow
 from evalharness.scorecard.model import Scorecard
 from tests.hostile import STORED
@@ -96,6 +98,31 @@ def test_paper_has_its_folds_open_but_for_what_the_records_hold(
     folded = re.findall(r'<details class="fold">\s*<summary>(.*?)</summary>', page)
     assert folded == ["Parts of each protocol", "Resolved configuration"]
     assert '<body class="paper">' in page
+
+
+def test_formats_lie_beside_the_page_that_was_named(tmp_path: Path) -> None:
+    page = tmp_path / "found.html"
+    formats.Output.beside(page, "zh", markdown=True).write(
+        page, lambda medium: f"<h1>{_('Coverage')}</h1><p>{medium.paper}</p>"
+    )
+    assert page.read_text(encoding="utf-8") == "<h1>覆盖情况</h1><p>False</p>"
+    assert (tmp_path / "found.md").read_text(encoding="utf-8") == "# 覆盖情况\n\nTrue\n"
+
+
+@pytest.mark.parametrize(
+    ("page", "language", "more", "words"),
+    [
+        (None, "en", {"pdf": True}, "name its file with --html"),
+        (None, "zh", {}, "name its file with --html"),
+        (Path("found.md"), "en", {"markdown": True}, "found.md: is the page"),
+        (Path("found.html"), "zn", {}, "language 'zn' is not there"),
+    ],
+)
+def test_options_without_their_page_are_a_sentence(
+    page: Path | None, language: str, more: dict[str, bool], words: str
+) -> None:
+    with pytest.raises(ConfigError, match=words):
+        formats.Output.beside(page, language, **more)
 
 
 @pytest.mark.full  # Pango is needed

@@ -13,6 +13,7 @@ from evalharness.reports.page import SampleRow
 from evalharness.scorecard.model import Scorecard
 from tests.hostile import STORED
 from tests.reports import browsing
+from tests.reports import test_handed_over_hostile as handed_over
 from tests.reports.assured import assurance_page
 from tests.reports.browsing import ESCAPED, OPEN, OVERFLOW
 from tests.reports.test_comparison_html import comparison
@@ -28,11 +29,21 @@ FOUND = """async () => (await axe.run(document, {resultTypes: ['violations']})).
   .map(v => v.id + ': ' + v.nodes.slice(0, 3).map(n => n.html).join(' | '))"""
 
 
+audited, cell, drawn = handed_over.audited, handed_over.cell, handed_over.drawn
+
+KINDS = ("scorecard", "assurance", *handed_over.KINDS)
+
+
 @pytest.fixture
 def pages(
-    page: str, scorecard: Scorecard, run: dict[str, Any], samples: list[SampleRow]
+    page: str,
+    scorecard: Scorecard,
+    run: dict[str, Any],
+    samples: list[SampleRow],
+    drawn: dict[str, Callable[..., str]],
 ) -> dict[str, str]:
     return {
+        **{kind: draw("plain words") for kind, draw in drawn.items()},
         "scorecard": page,
         "assurance": assurance_page(scorecard, run, samples),
         "comparison": render_comparison(comparison()),
@@ -40,7 +51,7 @@ def pages(
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (1280, "light"), (1280, "dark")])
-@pytest.mark.parametrize("which", ["scorecard", "assurance", "comparison"])
+@pytest.mark.parametrize("which", KINDS)
 def test_axe_finds_nothing(
     visit: Callable[..., Any],
     pages: dict[str, str],
@@ -54,18 +65,19 @@ def test_axe_finds_nothing(
     assert shown.evaluate(FOUND) == []
 
 
-@pytest.mark.parametrize("which", ["scorecard", "assurance", "comparison"])
+@pytest.mark.parametrize("which", KINDS)
 @pytest.mark.parametrize("name", STORED)
 def test_hostile_text_neither_runs_nor_sprawls(
     visit: Callable[..., Any],
     scorecard: Scorecard,
     run: dict[str, Any],
+    drawn: dict[str, Callable[..., str]],
     name: str,
     which: str,
 ) -> None:
     text = STORED[name]
-    if which == "comparison":
-        page = render_comparison(comparison(lambda _: text))
+    if which in drawn:
+        page = drawn[which](text)
     elif which == "scorecard":
         page = poisoned_page(scorecard, run, text)
     else:

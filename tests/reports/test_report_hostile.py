@@ -93,11 +93,11 @@ def poisoned_page(scorecard: Scorecard, run: dict[str, Any], text: str) -> str:
 
 
 def skeleton(elements: list[Any]) -> list[tuple[str, tuple[str, ...]]]:
-    """Tags and attribute names in order, but for the labels that stand for hidden characters."""
+    """Tags and attribute names in order, but for labels of hidden characters, and line breaks."""
     return [
         (element.tag, tuple(sorted(element.attributes)))
         for element in elements
-        if not element.classes & {"ctl", "cut"}
+        if element.tag != "wbr" and not element.classes & {"ctl", "cut"}
     ]
 
 

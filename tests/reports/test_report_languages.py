@@ -14,6 +14,7 @@ import pytest
 import yaml
 from babel.messages.pofile import read_po
 from bs4 import BeautifulSoup
+from markdown_it import MarkdownIt
 
 import evalharness
 from evalharness.cli.app import run_app
@@ -25,7 +26,10 @@ from evalharness.reports.comparison import render_comparison
 from evalharness.reports.html import render_html
 from evalharness.reports.language import _, current, listed, plural, said, speaking
 from evalharness.reports.numbers import Quantity, count, level
+from evalharness.scorecard.model import DIMENSIONS
 from evalharness.store.directory import RunDirectory
+from evalharness.tasks.frameworks import framework
+from evalharness.tasks.library import Library
 from tests.reports.conftest import make_run, make_scorecard, people
 from tests.reports.test_assurance import ENGAGEMENT
 from tests.reports.test_comparison_html import comparison
@@ -35,8 +39,12 @@ ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "docs" / "_messages.py"
 FIELD = re.compile(r"\{(\w+)\}")
 WORD = re.compile(r"[A-Za-z][A-Za-z'’-]*")
-#: Ids of tasks, digests, report ids, code points, items a to p and grades.
-IDS = re.compile(r"\w+_\w+|[0-9a-f]{12,}|EH-\w+|U\+\w+|\b[A-Ra-p]\b", re.ASCII)
+#: Ids of tasks and metrics, digests, report ids, code points, items a to p and grades, options.
+IDS = re.compile(
+    r"\w+(?:/\w+)+|\w+_\w+|[0-9a-f]{12,}|EH-\w+|U\+\w+|\b[A-Ra-p]\b|--[a-z-]+"
+    r"|\b[A-Z]{1,2}\d[\w-]*|\w+\.json",
+    re.ASCII,
+)
 HAN = re.compile(r"[\u4e00-\u9fff]")
 
 #: Names: of methods and their authors, of software, licences, standards, data sets, files, units.
@@ -49,6 +57,10 @@ NAMES = frozenset(
     high-risk HTTP docs statistics toxicity choice headline bbq lexicon evalharness-demo-toxicity
     """.split()  # noqa: SIM905 - a list of words reads better
 )
+
+
+MODEL_FRAMEWORK = "Model AI Governance Framework for Generative AI"
+TASKS = frozenset(Library.load().tasks)
 
 
 def entries(code: str = "zh"):
@@ -89,16 +101,26 @@ def visible(page: str) -> str:
     return " ".join([soup.get_text(" "), *titles, *labels])
 
 
+def framework_names() -> list[str]:
+    """What is a name of a framework: itself, its publisher and its source."""
+    found = framework("gbt-45654")
+    names = (found.title, found.publisher, found.source, MODEL_FRAMEWORK)
+    return [re.sub(r"\s+", " ", name) for name in names]
+
+
 def latin(page: str) -> set[str]:
     """Latin words of the page's text that are no names; the frameworks' codes are names."""
     soup = BeautifulSoup(page, "html.parser")
     for term in soup.select("dl.terms > div"):
         if term.dt is not None and term.dt.get_text() == "框架":
             term.decompose()
+    text = re.sub(r"\s+", " ", visible(str(soup)))
+    for name in framework_names():
+        text = text.replace(name, " ")
     return {
         word
-        for word in WORD.findall(IDS.sub(" ", visible(str(soup))))
-        if word not in NAMES and set(re.split(r"['’-]", word)) - {""} - NAMES
+        for word in WORD.findall(IDS.sub(" ", text))
+        if word not in NAMES and word not in TASKS and set(re.split(r"['’-]", word)) - {""} - NAMES
     }
 
 
@@ -128,15 +150,50 @@ def measured(folder: Path, answer) -> Path:
 
 
 @pytest.fixture(scope="module")
-def pages(run, tmp_path_factory) -> dict[str, str]:
-    engagement = chinese_engagement(tmp_path_factory.mktemp("engagement") / "e.yaml")
-    assert run_app(["report", str(run), "--lang", "zh", "-q"]) == 0
-    more = ["--kind", "assurance", "--engagement", str(engagement)]
-    assert run_app(["report", str(run), "--lang", "zh", "-q", *more]) == 0
-    return {
-        name: (run / f"{name}.zh.html").read_text(encoding="utf-8")
-        for name in ("report", "assurance")
+def other(tmp_path_factory) -> Path:
+    """A run of the same tests by a model that always says the same."""
+    return measured(tmp_path_factory.mktemp("other"), lambda _: "B")
+
+
+KINDS = (
+    "report", "assurance", "label", "compared", "placed", "coverage", "audit", "gate", "table",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def pages(run, other, tmp_path_factory) -> dict[str, str]:
+    """Every page in Chinese, and what is Markdown alone (a gate, a coverage's table) as HTML."""
+    folder = tmp_path_factory.mktemp("pages")
+    engagement = chinese_engagement(folder / "e.yaml")
+    corpus = folder / "corpus.txt"
+    corpus.write_text(
+        "".join(f"text {n}\n" for n in range(40)) + "a b@c.sg\n" * 2, encoding="utf-8"
+    )
+    words = folder / "words.txt"
+    words.write_text("text\n", encoding="utf-8")
+    compared = ["--rank", "headlines", "--reference", "random", "--reference", "oracle"]
+    framed = ["--framework", "gbt-45654"]
+    chosen = ["--kind", "assurance", "--engagement", str(engagement)]
+    calls = {
+        "report": (["report", run], None),
+        "assurance": (["report", run, *chosen], None),
+        "label": (["report", run, "--kind", "label", "--engagement", engagement], None),
+        "compared": (["compare", run, other, *compared], "--html"),
+        "placed": (["compare", run, *compared[2:]], "--html"),
+        "coverage": (["coverage", run, *framed], "--html"),
+        "audit": (["corpus", "audit", corpus, "--keywords", words, "--sample", 9], "--html"),
+        "gate": (["gate", run], "--summary"),
+        "table": (["coverage", run, *framed], "--markdown"),
     }
+    found = {}
+    for name, (call, option) in calls.items():
+        path = folder / f"{name}.html" if option else run / f"{name}.zh.html"
+        more = [option, path] if option else []
+        assert run_app([*map(str, [*call, *more]), "--lang", "zh", "-q"]) in {0, 1, 3}, name
+        found[name] = path.read_text(encoding="utf-8")
+        if option in {"--summary", "--markdown"}:
+            found[name] = MarkdownIt("commonmark").enable("table").render(found[name])
+    return found
 
 
 def test_every_message_of_code_templates_and_library_is_translated():
@@ -163,10 +220,21 @@ def test_chinese_has_full_width_punctuation_and_one_word_for_one_thing():
             assert other not in text, entry.string
 
 
-@pytest.mark.parametrize("kind", ["report", "assurance"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_chinese_report_has_no_english_but_names(pages, kind):
-    assert '<html lang="zh">' in pages[kind]
+    assert kind in {"gate", "table"} or '<html lang="zh">' in pages[kind]
     assert latin(pages[kind]) == set(), sorted(latin(pages[kind]))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_message_hides_among_the_names_of_a_chinese_report(pages, kind):
+    """Names stand apart from the text; what the catalogue has in Chinese is none."""
+    soup = BeautifulSoup(pages[kind], "html.parser")
+    names = {found.get_text() for found in soup.select("bdi, code")}
+    words = {entry.id for entry in entries() if " " in entry.id}
+    words |= set(DIMENSIONS) - {"toxicity"}  # a scorer's name, too
+    left = names & words
+    assert left == set(), left
 
 
 def test_labels_and_figures_of_people_are_chinese_too(run):
@@ -200,17 +268,14 @@ def test_the_terms_are_those_of_a_laboratory(pages):
     assert "不符合" in pages["assurance"] or "无法判定" in pages["assurance"]
 
 
-def test_a_comparison_in_chinese(run, tmp_path, capsys):
+def test_a_comparison_in_chinese(pages, run, capsys):
     with speaking("zh"):
         page = render_comparison(comparison())
     assert "差值，后一次减前一次" in page
     assert "Holm 法" in page
-    other = measured(tmp_path, lambda _: "B")
-    target = tmp_path / "page.html"
-    arguments = ["compare", str(run), str(other), "--html", str(target), "--lang", "zh", "-q"]
-    assert run_app(arguments) == 0, capsys.readouterr().err
-    assert latin(target.read_text(encoding="utf-8")) == set()
-    assert run_app(["compare", str(run), str(other), "--lang", "zh"]) == 2
+    assert "对照指标 <bdi>answered</bdi> 为 0.75" in page
+    assert "在参照结果中的位置" in pages["compared"]
+    assert run_app(["compare", str(run), str(run), "--lang", "zh"]) == 2
     assert "name its file with --html" in capsys.readouterr().err
 
 

@@ -7,7 +7,7 @@ the run's own cells stand first, so that a provider's words never push out what 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 
@@ -23,6 +23,8 @@ __all__ = ["render_label"]
 _HEIGHT, _LINE, _ROW = 570.0, 8.4, 1.8
 #: Characters of a line in the columns that wrap, of a wide typeface.
 _WHAT, _SAYS = 32, 80
+#: The share of that height up to which letters are a fifth larger, and it half as high again.
+_ROOMY = 0.55
 #: Of a tier: characters of a declared text and declared cells of an area, then of the run's own.
 #: From roomy to tight; what the provider says gives way first.
 _TIERS = (
@@ -73,12 +75,14 @@ def render_label(label: Label) -> str:
     Args:
         label: built in the same language.
     """
+    areas = _fitted(label)
     return (
         environment()
         .get_template("label.html.j2")
         .render(
             label=label,
-            areas=_fitted(label),
+            areas=areas,
+            roomy=_height(areas) <= _ROOMY * _HEIGHT,
             states=[(_SIGNS[state], word) for state, word in _words().items()],
             sources=[(shortened(s.name, 60), s.sha256, s.cells) for s in label.sources[:_SOURCES]],
             more_sources=max(len(label.sources) - _SOURCES, 0),
@@ -117,10 +121,15 @@ def _fitted(label: Label) -> list[_AreaView]:
     areas: list[_AreaView] = []
     for tier in _TIERS:
         areas = [_area(label, name, tier) for name in AREAS]
-        height = sum(row.height for area in areas for row in area.rows)
-        if height + sum(area.left_out > 0 for area in areas) * _LINE <= _HEIGHT:
+        if _height(areas) <= _HEIGHT:
             break
     return areas
+
+
+def _height(areas: Sequence[_AreaView]) -> float:
+    """Points of the page that the areas' rows take in the small print."""
+    rows = sum(row.height for area in areas for row in area.rows)
+    return rows + sum(area.left_out > 0 for area in areas) * _LINE
 
 
 def _area(label: Label, name: str, tier: tuple[int, int, int, int]) -> _AreaView:
