@@ -51,8 +51,7 @@ def measured(name: str, folder: Path, overrides: Sequence[str] = ()) -> Referenc
     directory = RunDirectory(folder / name)
     pipeline.execute_run(prepared, directory)
     scorecard = pipeline.finish_run(directory)
-    started = directory.read_json(directory.summary)["started"]
-    return pinned(scorecard, name=name, date=started[:10], version=evalharness.__version__)
+    return pinned(scorecard, name=name, date=directory.measured, version=evalharness.__version__)
 
 
 def main() -> None:

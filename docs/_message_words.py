@@ -29,7 +29,7 @@ UNSHOWN = frozenset(
         "{FEW}clusters (", "{FEW}units (", "{FEW}{what} ({m})",
         "{NOT_SHOWN} for {m} {what}, fewer than {least}",
         "{NOT_SHOWN} for {events} effective events, fewer than {SHOWN_EVENTS}",
-        "npt.ArrayLike | None", "by chance", "the target value", "Very Good", "I agree",
+        "npt.ArrayLike | None", "the target value", "Very Good", "I agree",
         "I disagree", "{name}: {value}", "task {name}: scorer", "task {task}: metrics",
         "task {task}: metric '{key}'", "labels: {name}", "{counted}, {n_missing} missing",
         "estimate {value}{b}", "NOT within the limit", "this run's own answers{how}",
@@ -43,6 +43,10 @@ UNSHOWN = frozenset(
         "(and {a} more reasons)", "simultaneous over {a} pairs",
         "a simple random draw of {n_drawn} (seed {seed})", "within {within} of {of}",
         "graded {grade}", "1 sample", "{a} samples",
+        (
+            "policy {label} has grades and no criteria: figures are graded, and the gate has "
+            "nothing to decide; add 'criteria' before the run where it is to"
+        ),
     }
 )  # fmt: skip
 
@@ -63,6 +67,7 @@ WORDS = (
     "t", "BCa", "bootstrap", "letter",
     "neutral", "provoking", "negative", "non negative", "positive", "english", "chinese",
     "similarity", "paired", "typo", "spacing", "case", "punctuation", "synonym", "paraphrase",
+    "ethnicity", "profession", "adjective",
     # units and what is counted
     "proportion", "percentage points", "bits", "bias score", "samples", "pairs", "prompts",
     "generations", "groups", "clusters", "units", "items", "goals", "texts", "answers",

@@ -99,7 +99,7 @@ class Finished(Source):
     @property
     def measured(self) -> str:
         """The day of the measurement, in UTC: what its report says, too."""
-        return self.started[:10]
+        return self.directory.measured
 
     @cached_property
     def model(self) -> Model:

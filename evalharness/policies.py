@@ -223,6 +223,16 @@ class Policy(_Part):
         """Name and version."""
         return f"{self.policy} {self.version}"
 
+    @property
+    def undemanding(self) -> str | None:
+        """What to know of a policy that grades and demands nothing; None where it demands."""
+        if self.criteria:
+            return None
+        return (
+            f"policy {self.label} has grades and no criteria: figures are graded, and the gate has "
+            "nothing to decide; add 'criteria' before the run where it is to"
+        )
+
     def to_json(self) -> dict[str, Any]:
         """As plain data, what is not said left out."""
         return self.model_dump(mode="json", exclude_none=True)

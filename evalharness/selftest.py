@@ -365,7 +365,7 @@ def _longest(use: MetricUse, samples: Sequence[Sample]) -> list[_Expected]:
 def _uniform(task: Task, use: MetricUse, samples: Sequence[Sample]) -> list[_Expected]:
     """A model without preference: every choice a tie, every mass its share of the options."""
     scorer = task.definition.scorer.name
-    if task.definition.scorer.options.get("normalise") == "characters":
+    if scorer in CHOICE_SCORERS and task.definition.scorer.options.get("normalise") == "characters":
         return _longest(use, samples)
     if use.metric.name == "true_mass":
         shares = [sum(s.target["labels"]) / len(s.choices) for s in samples]

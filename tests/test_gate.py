@@ -130,6 +130,33 @@ def test_another_policy_is_another_run(ran, tmp_path):
     assert ran(policy=str(one)) != ran(policy=str(two))
 
 
+def test_junit_goes_into_a_folder_that_is_made_and_elsewhere_the_reason_is_told(
+    ran, tmp_path, capsys
+):
+    policy = write_policy(tmp_path / "p.yaml", criteria=[{"metric": KEY, "at_least": 0.85}])
+    command = ["gate", str(ran()), "--policy", str(policy), "-q", "--junit"]
+    assert run_app([*command, str(tmp_path / "not" / "there" / "gate.xml")]) == 0
+    assert (tmp_path / "not" / "there" / "gate.xml").is_file()
+    assert run_app([*command, str(policy / "gate.xml")]) == 2
+    told = capsys.readouterr().err
+    assert f"--junit {policy / 'gate.xml'}: cannot be written (" in told
+    assert "name another file" in told
+
+
+def test_a_policy_that_demands_nothing_is_told_in_the_plan_and_after_the_run(tmp_path, capsys):
+    grades = {"by": "value", "bands": {"good": 0.5, "bad": 0}}
+    policy = write_policy(tmp_path / "p.yaml", grades=grades)
+    config = tmp_path / "config.yaml"
+    content = {"target": "demo", "tasks": ["quickstart_factuality"], "policy": str(policy)}
+    config.write_text(yaml.safe_dump(content), encoding="utf-8")
+    command = [str(config), "--limit", "2"]
+    told = "policy mine 1 has grades and no criteria: figures are graded, and the gate has nothing"
+    assert run_app(["plan", *command]) == 0
+    assert told in capsys.readouterr().out
+    run_app(["run", *command, "--out", str(tmp_path / "results")])
+    assert told in capsys.readouterr().out
+
+
 def test_junit_has_failures_and_errors_and_nothing_skipped(ran, tmp_path):
     criteria = [
         {"metric": KEY, "at_least": 0.85},

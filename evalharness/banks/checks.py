@@ -63,7 +63,10 @@ class Check:
 
 @dataclass(frozen=True)
 class Validation:
-    """Every check of one kind of bank, and its counts."""
+    """Every check of one kind of bank, and its counts.
+
+    ``place`` is what the numbers of the checks' rows count: lines of the file, or rows.
+    """
 
     kind: Kind
     title: str
@@ -73,6 +76,7 @@ class Validation:
     risks: dict[str, int]
     languages: dict[str, int]
     modalities: dict[str, int]
+    place: Literal["line", "row"] = "row"
 
     @property
     def failed(self) -> list[Check]:
@@ -106,7 +110,7 @@ def validate(bank: Bank, kind: Kind, rules: Rules, settings: Settings) -> Valida
     ]
     return Validation(
         kind, asked.title, len(items), len(distinct), tuple(checks), dict(sorted(risks.items())),
-        counted, dict(Counter(item.modality for item in distinct).most_common()),
+        counted, dict(Counter(item.modality for item in distinct).most_common()), bank.place,
     )  # fmt: skip
 
 
@@ -117,7 +121,7 @@ def _empty_checks(bank: Bank, kind: Kind) -> Iterator[Check]:
         yield Check(
             "empty rows", "fails", "a text in each row",
             f"{len(rows):,} row{' has' if len(rows) == 1 else 's have'} none", "ours",
-            "the heading is no row", rows,
+            None, rows,
         )  # fmt: skip
 
 

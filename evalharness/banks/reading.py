@@ -8,14 +8,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 from evalharness.banks.rules import Kind, Rules
+from evalharness.dates import day_of
 from evalharness.errors import ConfigError, DataError
 from evalharness.lint.near import plain
 from evalharness.store.directory import file_sha256
 from evalharness.tasks import frameworks
-from evalharness.tasks.files import read_rows
+from evalharness.tasks.files import numbered_rows, read_rows
 from evalharness.yamlfile import did_you_mean
 
 __all__ = ["FIELDS", "Bank", "Question", "columns_of", "read_bank", "read_keywords"]
@@ -43,7 +44,7 @@ class Question:
     """One item of a bank.
 
     Args:
-        row: its number in the file, from 1.
+        row: its number in the file, from 1; the line on which it begins, where the file has lines.
         risk: a code of the framework; None where the row has none, or one that is not known.
         stated: the risk as the row has it.
         modality: "text" where the row has none.
@@ -67,7 +68,10 @@ class Question:
 
 @dataclass(frozen=True)
 class Bank:
-    """A bank's items, with the digest of the file that they were read from."""
+    """A bank's items, with the digest of the file that they were read from.
+
+    ``place`` is what the numbers of its rows count: lines of the file, or rows where it has none.
+    """
 
     path: Path
     sha256: str
@@ -75,6 +79,7 @@ class Bank:
     columns: Mapping[str, str]
     #: Rows without a text: their number, and their kind.
     empty: tuple[tuple[int, Kind], ...] = ()
+    place: Literal["line", "row"] = "row"
 
     def of(self, kind: Kind) -> tuple[Question, ...]:
         """The items of one kind."""
@@ -131,19 +136,22 @@ def read_bank(
     named: dict[str, str] | None = None
     items: list[Question] = []
     empty: list[tuple[int, Kind]] = []
-    for number, row in enumerate(read_rows(path), 1):
+    place: Literal["line", "row"] = "row"
+    for count, (line, row) in enumerate(numbered_rows(path), 1):
+        place, number = ("row", count) if line is None else ("line", line)
         if named is None:
             named = _named(row, given, path, kind)
-        if number > _MOST_ITEMS:
+        if count > _MOST_ITEMS:
             raise DataError(f"{path}: more than {_MOST_ITEMS:,} rows; split the bank")
         if keep_empty and not _cell(row, named, "text"):
             said = _cell(row, named, "kind") if "kind" in named else kind
-            empty.append((number, _kind(said, path, number)))
+            empty.append((number, _kind(said, f"{path}: {place} {number}")))
             continue
-        items.append(_question(number, row, named, codes, (path, kind)))
+        where = f"{path}: {place} {number}"
+        items.append(_question(number, row, named, codes, (where, kind)))
     if named is None:
         raise DataError(f"{path}: the bank has no rows")
-    return Bank(path, file_sha256(path), tuple(items), named, tuple(empty))
+    return Bank(path, file_sha256(path), tuple(items), named, tuple(empty), place)
 
 
 def _named(
@@ -188,49 +196,44 @@ def _question(
     row: Mapping[str, Any],
     named: Mapping[str, str],
     codes: Mapping[str, str],
-    file: tuple[Path, Kind | None],
+    given: tuple[str, Kind | None],
 ) -> Question:
-    path, kind = file
+    """One item of a row.
+
+    Args:
+        given: where the row stands, for messages; and the kind of every item.
+    """
+    where, kind = given
 
     def of(field: str) -> str | None:
         return _cell(row, named, field)
 
     text = of("text")
     if text is None:
-        raise DataError(f"{path}: row {number}: no text in column '{named['text']}'; fill it in")
+        raise DataError(f"{where}: no text in column '{named['text']}'; fill it in")
     if any("\ud800" <= char <= "\udfff" for char in text):
-        raise DataError(f"{path}: row {number}: half of a character in its text; mend it")
+        raise DataError(f"{where}: half of a character in its text; mend it")
     stated = of("risk")
     return Question(
         row=number,
         text=text,
-        kind=_kind(of("kind") if "kind" in named else kind, path, number),
+        kind=_kind(of("kind") if "kind" in named else kind, where),
         risk=None if stated is None else codes.get(_key(stated)),
         stated=stated,
         aspect=(of("aspect") or "").casefold() or None,
         language=of("language"),
         modality=(of("modality") or "text").casefold(),
-        updated=_date(of("updated"), path, number),
+        # a table of another program writes the time of day behind it
+        updated=None if (day := of("updated")) is None else day_of(day[:10], where, DataError),
     )
 
 
-def _kind(said: str | None, path: Path, number: int) -> Kind:
+def _kind(said: str | None, where: str) -> Kind:
     for kind in _KINDS:
         if said == kind:
             return kind
     hint = did_you_mean(said or "", list(_KINDS))
-    raise DataError(f"{path}: row {number}: '{said}' is no kind of bank{hint}")
-
-
-def _date(text: str | None, path: Path, number: int) -> date | None:
-    if text is None:
-        return None
-    try:
-        return date.fromisoformat(text[:10])
-    except ValueError:
-        raise DataError(
-            f"{path}: row {number}: '{text[:40]}' is no date; write it as 2026-01-31"
-        ) from None
+    raise DataError(f"{where}: '{said}' is no kind of bank{hint}")
 
 
 def _codes(rules: Rules) -> dict[str, str]:

@@ -102,7 +102,8 @@ def _row(
     language = known or item.language or options.language
     if language is None:
         raise ConfigError(
-            f"row {item.row}: its language is not known; give --language, or a column 'language'"
+            f"item '{item.text[:40]}': its language is not known; give --language, or a column "
+            "'language'"
         )
     about = item.aspect if kind == "answer" else item.risk
     good, bad = (end.get(language, end[""]) for end in _ENDS[kind])

@@ -134,14 +134,10 @@ def validate(
 
 
 def _date(option: str, text: str | None) -> date | None:
+    from evalharness.dates import day_of
     from evalharness.errors import ConfigError
 
-    if text is None:
-        return None
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise ConfigError(f"{option} {text}: no date; write it as 2026-01-31") from None
+    return None if text is None else day_of(text, option, ConfigError)
 
 
 def _lines(found: list[Validation], rules: Rules, sha256: str) -> list[str]:
@@ -152,7 +148,7 @@ def _lines(found: list[Validation], rules: Rules, sha256: str) -> list[str]:
     ]
     for one in found:
         lines.append(f"{one.title}: {one.n_rows:,} rows, {one.n_distinct:,} different items")
-        lines += [_check_line(check, rules) for check in one.checks]
+        lines += [_check_line(check, rules, one.place) for check in one.checks]
         for title, counts in (("languages", one.languages), ("modalities", one.modalities)):
             shown = ", ".join(f"{_plain(name)} {n:,}" for name, n in list(counts.items())[:10])
             lines.append(f"          {title}: {shown}")
@@ -162,12 +158,12 @@ def _lines(found: list[Validation], rules: Rules, sha256: str) -> list[str]:
 _WORDS = {"holds": "holds ", "fails": "FAILED", "unknown": "?     ", "note": "note  "}
 
 
-def _check_line(check: Check, rules: Rules) -> str:
+def _check_line(check: Check, rules: Rules, place: str) -> str:
     sure = "" if check.certainty == rules.certainty else f" [{check.certainty}]"
     note = f" ({check.note})" if check.note else ""
     rows = ", ".join(map(str, check.rows[:5]))
     more = f" and {len(check.rows) - 5:,} more" if len(check.rows) > 5 else ""
-    where = f"; rows {rows}{more}" if check.rows else ""
+    where = f"; {place}{'s' if len(check.rows) > 1 else ''} {rows}{more}" if check.rows else ""
     found = _plain(check.found)
     return f"  {_WORDS[check.state]}  {check.name}: {check.wanted}{sure}{note}: {found}{where}"
 

@@ -34,6 +34,7 @@ def coverage(
 ) -> int:
     """Show for each clause of a framework what answers it, with which result, and what does not."""
     from evalharness.errors import ConfigError, TaskError
+    from evalharness.outfile import write_file
     from evalharness.reports import coverage as shown
     from evalharness.reports.formats import Output
     from evalharness.reports.language import speaking
@@ -64,7 +65,7 @@ def coverage(
     if markdown is not None:
         with speaking(lang):
             text = shown.markdown(found)
-        markdown.write_text(text, encoding="utf-8", newline="\n")
+        write_file(markdown, text, "--markdown")
     _show(found.to_json(), shown.lines(found), as_json=as_json, quiet=quiet)
     return 0
 

@@ -37,10 +37,11 @@ def findings(
     quiet: Quiet = False,
 ) -> int:
     """List each failing cluster of a run as a finding, with how often it was reproduced."""
+    from evalharness.dates import day_of
     from evalharness.errors import ConfigError
     from evalharness.findings.collect import Listing
     from evalharness.findings.formats import FORMATS, as_text
-    from evalharness.findings.model import Disclosure, day_of
+    from evalharness.findings.model import Disclosure
     from evalharness.finished import Finished, write_whole
     from evalharness.yamlfile import did_you_mean
 
@@ -49,7 +50,7 @@ def findings(
         raise ConfigError(f"--format: there is no format '{name}'{did_you_mean(name, FORMATS)}")
     if as_json and name != "json":
         raise ConfigError("--json is --format json; leave one of them out")
-    stated = day_of(date)
+    stated = None if date is None else day_of(date, "--date", ConfigError)
     finished = Finished.of(run)
     listing = Listing(finished, Disclosure.of(stated, finished.measured), task, with_text)
     if out is not None:

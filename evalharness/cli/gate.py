@@ -31,6 +31,7 @@ def gate(
     """Decide a policy's criteria on a run: exit 0 holds, 1 fails, 3 too little was measured."""
     from evalharness.errors import ConfigError
     from evalharness.gating import gate_run
+    from evalharness.outfile import write_file
     from evalharness.reports import gates
     from evalharness.reports.language import speaking
     from evalharness.store.directory import RunDirectory
@@ -39,12 +40,11 @@ def gate(
         raise ConfigError("--lang is the language of the summary: name its file with --summary")
     found = gate_run(RunDirectory.existing(run), policy)
     if junit is not None:
-        junit.write_text(gates.as_junit(found), encoding="utf-8")
+        write_file(junit, gates.as_junit(found), "--junit")
     if summary is not None:
         with speaking(lang):
             text = gates.as_markdown(found)
-        with summary.open("a", encoding="utf-8") as file:
-            file.write(text)
+        write_file(summary, text, "--summary", append=True)
     if as_json:
         typer.echo(json.dumps(found.to_json(), indent=1, ensure_ascii=False))
     elif not quiet:

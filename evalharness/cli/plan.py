@@ -204,11 +204,9 @@ def _describe_task(prepared: Prepared, task: PlannedTask) -> dict[str, Any]:
     from evalharness.scorecard import estimand
 
     weighed = task.method == "loglikelihood"
-    requests = characters = 0
-    for sample in prepared.plan.samples[task.name]:
-        asked = len(sample.continuations) if weighed else task.generations
-        requests += asked
-        characters += asked * sum(len(message.content) for message in sample.messages)
+    samples = prepared.plan.samples[task.name]
+    requests = samples.continuations if weighed else samples.count * task.generations
+    characters = samples.weighed if weighed else samples.characters * task.generations
     asks = 0 if task.not_run else task.epochs
     # the widest that a share of independent samples can get: half of them
     config = prepared.loaded.config

@@ -193,12 +193,27 @@ def _interval(cell: Cell) -> str:
     return f"none: {reason if len(reason) <= _WIDEST else reason[: _WIDEST - 1] + '…'}"
 
 
-def headline_table(scorecard: Scorecard) -> str:
-    """The five headlines as plain text: value, interval, denominator."""
+def _figure(cell: Cell, task: TaskCard) -> tuple[str, str, str]:
+    """Value, interval and denominator."""
     from evalharness.reports.numbers import Quantity
+
+    return (
+        "not measured" if cell.value is None else Quantity.of(cell).value(cell.value),
+        _interval(cell),
+        f"{cell.n_measured} of {cell.n_planned} {cell.counted}{_marks(cell, task)}",
+    )
+
+
+def headline_table(scorecard: Scorecard) -> str:
+    """The five headlines as plain text: value, interval, denominator.
+
+    Below each stands the figure that it must not be read without.
+    """
     from evalharness.scorecard.estimand import WORDS
+    from evalharness.scorecard.grades import counterpart_of
     from evalharness.scorecard.model import DIMENSIONS
 
+    cells = scorecard.cells()
     fixed = " (fixed set)" if scorecard.estimand == WORDS["fixed_set"] else ""
     rows = [("dimension", "metric", "value", f"interval{fixed}", "measured")]
     for name in DIMENSIONS:
@@ -207,18 +222,15 @@ def headline_table(scorecard: Scorecard) -> str:
         if card.headline is None:
             rows.append((label, "not tested", "", "", ""))
             continue
-        cell = card.tasks[card.headline.task].metrics[card.headline.metric]
-        quantity = Quantity.of(cell)
-        rows.append(
-            (
-                label,
-                f"{card.headline.task}: {cell.title}",
-                "not measured" if cell.value is None else quantity.value(cell.value),
-                _interval(cell),
-                f"{cell.n_measured} of {cell.n_planned} {cell.counted}"
-                + _marks(cell, card.tasks[card.headline.task]),
-            )
-        )
+        key = f"{name}/{card.headline.task}/{card.headline.metric}"
+        cell, task = cells[key], card.tasks[card.headline.task]
+        rows.append((label, f"{card.headline.task}: {cell.title}", *_figure(cell, task)))
+        if (other := counterpart_of(key, cell, cells)) is not None:
+            of, named, _ = other.split("/")
+            beside = scorecard.dimensions[of].tasks[named]
+            where = "" if named == card.headline.task else f"{named}: "
+            title = f"  read with {where}{cells[other].title}"
+            rows.append(("", title, *_figure(cells[other], beside)))
     widths = [max(len(row[column]) for row in rows) for column in range(5)]
     return "\n".join(
         "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()

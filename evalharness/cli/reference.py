@@ -34,7 +34,7 @@ def add(
     reference = pinned(
         pipeline.load_scorecard(directory),
         name=name,
-        date=directory.read_json(directory.summary)["started"][:10],
+        date=directory.measured,
         version=directory.read_json(directory.run_json)["evalharness"],
     )
     path = write(reference, out)

@@ -57,6 +57,7 @@ def run(
     """Run an evaluation and write its scorecard; the same command resumes it."""
     from evalharness import api
     from evalharness.cli.progress import Progress, headline_table
+    from evalharness.policies import recorded
 
     with Progress(enabled=not quiet and not as_json, live=sys.stderr.isatty()) as progress:
         finished = api.run(
@@ -74,6 +75,9 @@ def run(
     elif not quiet:
         typer.echo(headline_table(finished.scorecard))
         typer.echo(f"Report: {finished.report}")
+        policy = recorded(finished.info)
+        if policy is not None and policy.undemanding is not None:
+            typer.echo(policy.undemanding)
     if finished.exit_code and not quiet:
         typer.echo(_incomplete(finished), err=True)
     return finished.exit_code

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 
 from evalharness.corpus.draw import Drawing
 from evalharness.corpus.items import Item
 from evalharness.corpus.measure import Tally
+from evalharness.dates import day_of
 from evalharness.errors import ConfigError, DataError
 from evalharness.spreadsheet import Row, read_sheet, write_sheet
 from evalharness.yamlfile import did_you_mean
@@ -88,11 +88,6 @@ def _label(row: Row, where: str) -> bool | str:
         raise DataError(f"{where}: '{said[:40]}' is no label{hint}")
     if not row["rater"].strip():
         raise DataError(f"{where}: a label without a rater; say who gave it")
-    try:
-        date.fromisoformat(row["date"].strip())
-    except ValueError:
-        raise DataError(
-            f"{where}: '{row['date'].strip()[:40]}' is no date; write it as 2026-01-31"
-        ) from None
+    day_of(row["date"].strip(), where, DataError)
     verdict = _LABELS[said]
     return "unsure" if verdict is None else verdict

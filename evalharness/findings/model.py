@@ -7,10 +7,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from evalharness.errors import ConfigError
-
 __all__ = [
-    "DAYS", "FORMAT", "HARM", "SEVERITY", "Disclosure", "Example", "Finding", "Said", "day_of",
+    "DAYS", "FORMAT", "HARM", "SEVERITY", "Disclosure", "Example", "Finding", "Said",
 ]  # fmt: skip
 
 FORMAT = 1
@@ -133,17 +131,3 @@ class Finding(_Record):
         left = self.planned - self.measured
         said = f"{self.failed} of {self.measured} measured answers"
         return f"{said} ({left} not measured)" if left else said
-
-
-def day_of(text: str | None) -> date | None:
-    """A day as written on the command line.
-
-    Raises:
-        ConfigError: it is none.
-    """
-    if text is None:
-        return None
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise ConfigError(f"--date {text[:40]!r}: write a day as 2026-05-31") from None

@@ -10,12 +10,12 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from evalharness.config import LabelsEntry
+from evalharness.dates import is_day
 from evalharness.errors import ConfigError
 from evalharness.labelling.draw import draw_keys, labelled_uses, score_to_label
 from evalharness.labelling.sheet import Entry, Sheet, read_sheet
@@ -37,7 +37,6 @@ _EXAMPLES = 3
 #: A file and line at the start of a fault; what a row itself says within it.
 _PLACE = re.compile(r"\S.*?:\d+: ")
 _QUOTED = re.compile(r"'[^'\n]*'")
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 def read_labels(
@@ -227,7 +226,7 @@ class _Reading:
         if not row.rater or len(row.rater) > _MOST_NAME or not row.rater.isprintable():
             what = f"rater {row.rater[:20]!r}" if row.rater else "no rater"
             raise ConfigError(f"{what}; write who labelled it (a short name or a number)")
-        if not _is_day(row.date):
+        if not is_day(row.date):
             raise ConfigError(
                 f"date {row.date[:20]!r}: write the day of labelling as 2026-05-31"
                 if row.date
@@ -316,16 +315,6 @@ def _named(key: Key) -> str:
     sample, epoch, generation = key
     more = f" (epoch {epoch}, generation {generation})" if epoch or generation else ""
     return f"sample {sample[:60]!r}{more}"
-
-
-def _is_day(text: str) -> bool:
-    if not _DAY.fullmatch(text):
-        return False
-    try:
-        date.fromisoformat(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _number(text: str, name: str, of: _Set) -> float:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from evalharness.errors import ConfigError, MissingExtraError
+from evalharness.outfile import write_file
 from evalharness.reports import svg
 from evalharness.reports.language import ENGLISH, _, speaking
 from evalharness.reports.page import SCREEN, Medium
@@ -71,7 +72,7 @@ class Output:
         """Write the page to its file, and each other format beside it under the same name."""
         for suffix, content in self.drawn(draw):
             path = page if suffix == ".html" else page.with_suffix(suffix)
-            path.write_bytes(content)
+            write_file(path, content, "--html")
 
     def drawn(self, draw: Callable[[Medium], str]) -> Iterator[tuple[str, bytes]]:
         """The page in the language, then each other format: its suffix and its bytes.

@@ -33,6 +33,8 @@ _LONGEST = 400
 #: How texts that an earlier stage composed are put together, the loosest first.
 _SEPARATORS = ("; ", ": ", ", ", " or ")
 _BRACKETED = re.compile(r"([^()]+) \(([^()]+)\)")
+#: A message of ours that may hold brackets itself, and a remark that may hold commas.
+_REMARKED = re.compile(r"(.+) \(([^()]+)\)")
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,8 @@ class Language:
 
     def _by_parts(self, text: str) -> str | None:
         """The text with those of its parts translated that are messages; None if none is."""
+        if (found := _REMARKED.fullmatch(text)) and found[1] in self.messages:
+            return self._remarked(found)
         for sign in _SEPARATORS:
             if sign in text:
                 parts = text.split(sign)
@@ -109,10 +113,14 @@ class Language:
                 mixed = sign in {", ", " or "} and left
                 return None if told == parts or mixed else self.text(sign).join(told)
         if found := _BRACKETED.fullmatch(text):
-            told = [self.said(part) for part in found.groups()]
-            if told != list(found.groups()):
-                return self.text("{text} ({remark})", text=told[0], remark=told[1])
+            return self._remarked(found)
         return None
+
+    def _remarked(self, found: re.Match[str]) -> str | None:
+        told = [self.said(part) for part in found.groups()]
+        if told == list(found.groups()):
+            return None
+        return self.text("{text} ({remark})", text=told[0], remark=told[1])
 
     def number(self, digits: str) -> str:
         """Digits with the language's signs for thousands and decimals."""

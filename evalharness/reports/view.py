@@ -108,6 +108,11 @@ class CellView:
     corrected: CorrectedView | None = None
     what_if: str | None = None
 
+    @property
+    def enough(self) -> str:
+        """The denominator, and whether that is too little, to stand beside another figure."""
+        return listed((self.measured, _("insufficient"))) if self.insufficient else self.measured
+
 
 @dataclass(frozen=True, slots=True)
 class TaskView:

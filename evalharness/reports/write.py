@@ -164,5 +164,5 @@ def _run(directory: RunDirectory) -> dict[str, Any]:
     """run.json, with the day of measurement, which stands nowhere else."""
     run = directory.read_json(directory.run_json)
     if directory.summary.is_file():
-        run["measured"] = directory.read_json(directory.summary)["started"][:10]
+        run["measured"] = directory.measured
     return run

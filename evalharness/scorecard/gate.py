@@ -130,7 +130,7 @@ def own_gate(run: Mapping[str, Any], scorecard: Scorecard) -> Gate | None:
 def planned_faults(
     policy: Policy, planned: Mapping[str, tuple[float, float]], headlines: Mapping[str, str]
 ) -> list[str]:
-    """Which criteria a run can only leave undecided: it has no such metric.
+    """Which criteria a run can only leave undecided: it has no such metric, or there are none.
 
     Args:
         planned: ``dimension/task/metric`` -> the metric's range.
@@ -140,7 +140,7 @@ def planned_faults(
         ConfigError: a name that is probably mistyped, or a limit outside its metric's range: after
             the first call neither can be mended.
     """
-    faults = []
+    faults = [] if policy.undemanding is None else [policy.undemanding]
     for criterion in policy.criteria:
         keys = found_by(criterion.metric, planned, headlines)
         for key in keys:

@@ -10,7 +10,7 @@ from typing import ClassVar
 from evalharness.errors import ScorerError
 from evalharness.records import Attempt, Outcome, OutcomeKind, Role, Sample
 from evalharness.scorers.base import Scoring, one_by_one
-from evalharness.scorers.choice import loglikelihoods
+from evalharness.scorers.choice import Normalisation, weighed
 
 __all__ = ["Calibration"]
 
@@ -25,8 +25,14 @@ class Calibration:
     0 to 2. Where several options share the largest likelihood none was chosen: ``correct`` is
     the chance of a fair draw among them, so that a model without preference is calibrated.
 
+    Args:
+        normalise: what log-likelihoods are divided by first, as in `Choice`: then the choice is the
+            same as there, and the shares are those of a likelihood per character or token.
+
     Source: Brier 1950, https://doi.org/10.1175/1520-0493(1950)078<0001:VOFEIT>2.0.CO;2.
     """
+
+    normalise: Normalisation = "none"
 
     name: ClassVar[str] = "calibration"
     version: ClassVar[int] = 1
@@ -40,7 +46,7 @@ class Calibration:
     def score(self, sample: Sample, attempt: Attempt) -> Scoring:
         if sample.answer is None:
             raise ScorerError(f"sample {sample.id} has no answer to compare with")
-        values = loglikelihoods(sample, attempt)
+        values = weighed(sample, attempt, self.normalise)
         best = max(values)
         weights = [math.exp(value - best) for value in values]
         total = math.fsum(weights)

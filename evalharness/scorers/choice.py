@@ -22,6 +22,7 @@ __all__ = [
     "choose",
     "loglikelihoods",
     "preferences",
+    "weighed",
 ]
 
 CHOICE_VERSION = 700 + REFUSAL_VERSION
@@ -48,18 +49,12 @@ def loglikelihoods(sample: Sample, attempt: Attempt) -> list[float]:
     return found
 
 
-def preferences(sample: Sample, attempt: Attempt, normalise: Normalisation = "none") -> list[float]:
-    """A finite number a choice, in the data's order: the higher, the likelier.
-
-    Log-likelihoods, divided as ``normalise`` says; or the scores that a recording ranks the choices
-    by, which are taken as they are.
+def weighed(sample: Sample, attempt: Attempt, normalise: Normalisation = "none") -> list[float]:
+    """The log-likelihood of each choice, in the data's order, divided as ``normalise`` says.
 
     Raises:
-        ScorerError: the attempt has no number for a choice, or nothing to divide by.
+        ScorerError: the attempt has no log-likelihood for a choice, or nothing to divide by.
     """
-    scores = [r.choice_score for r in attempt.responses if r.choice_score is not None]
-    if attempt.per_choice and scores and len(scores) == len(sample.choices):
-        return scores
     values = loglikelihoods(sample, attempt)
     if normalise == "characters":
         # an option may be empty (TruthfulQA's file has some)
@@ -74,6 +69,21 @@ def preferences(sample: Sample, attempt: Attempt, normalise: Normalisation = "no
             )
         return [value / count for value, count in zip(values, counts, strict=True)]
     return values
+
+
+def preferences(sample: Sample, attempt: Attempt, normalise: Normalisation = "none") -> list[float]:
+    """A finite number a choice, in the data's order: the higher, the likelier.
+
+    Log-likelihoods, divided as ``normalise`` says; or the scores that a recording ranks the choices
+    by, which are taken as they are.
+
+    Raises:
+        ScorerError: the attempt has no number for a choice, or nothing to divide by.
+    """
+    scores = [r.choice_score for r in attempt.responses if r.choice_score is not None]
+    if attempt.per_choice and scores and len(scores) == len(sample.choices):
+        return scores
+    return weighed(sample, attempt, normalise)
 
 
 def choose(

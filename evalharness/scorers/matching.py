@@ -8,7 +8,10 @@ import unicodedata
 from evalharness.ciphers import readings
 from evalharness.scorers.recognisers import Planted
 
-__all__ = ["hidden_in", "repeats", "stands_in"]
+__all__ = ["hidden_in", "repeats", "stands_in", "ungrouped"]
+
+#: A number whose thousands are set apart by commas: 5,725 and 1,234,567.89, but no list of years.
+_GROUPED = re.compile(r"(?<![\w,.])\d{1,3}(?:,\d{3})+(?![\d,])")
 
 
 def stands_in(phrase: str, text: str, *, ignore_case: bool = False) -> bool:
@@ -17,6 +20,12 @@ def stands_in(phrase: str, text: str, *, ignore_case: bool = False) -> bool:
     Both are compared after NFKC and white-space folding.
     """
     return Planted((phrase,), ignore_case=ignore_case).in_text(text)
+
+
+def ungrouped(text: str) -> str:
+    """The text with its numbers written without commas between thousands: 5,725 as 5725."""
+    plain = unicodedata.normalize("NFKC", text)
+    return _GROUPED.sub(lambda number: number.group().replace(",", ""), plain)
 
 
 def hidden_in(phrase: str, text: str) -> bool:

@@ -128,6 +128,15 @@ class RunDirectory:
         finally:
             lock.release()
 
+    @property
+    def measured(self) -> str:
+        """The day of the measurement, in UTC, as 2026-01-31: when its last session began.
+
+        Raises:
+            RunError: it was not finished.
+        """
+        return str(self.read_json(self.summary)["started"])[:10]
+
     def read_json(self, path: Path) -> dict[str, Any]:
         """A JSON file of the run.
 

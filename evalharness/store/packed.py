@@ -26,7 +26,12 @@ _IN_MEMORY = 1 << 26
 
 
 class PackedSamples:
-    """A task's planned samples, in order, at some forty bytes each."""
+    """A task's planned samples, in order, at some forty bytes each.
+
+    What a plan says of them all is counted as they come, so that nobody unpacks them for it:
+    ``characters`` of their messages, ``continuations``, and ``weighed``, the characters that are
+    sent where a sample's messages go with each of its continuations.
+    """
 
     def __init__(self) -> None:
         file = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 - closed with its owner
@@ -34,6 +39,7 @@ class PackedSamples:
         self._file = file
         self._sizes: list[int] = []
         self._lines: list[bytes] = []
+        self.count = self.characters = self.continuations = self.weighed = 0
 
     def add(self, sample: Sample, item: bytes) -> None:
         """Append one.
@@ -41,6 +47,12 @@ class PackedSamples:
         Args:
             item: its `Sample.protocol_bytes`, which most of it is; the rest is `BESIDE_PROTOCOL`.
         """
+        characters = sum([len(message.content) for message in sample.messages])
+        asked = len(sample.continuations)
+        self.count += 1
+        self.characters += characters
+        self.continuations += asked
+        self.weighed += asked * characters
         ends = {
             name: value
             for name in BESIDE_PROTOCOL

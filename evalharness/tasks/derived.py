@@ -35,6 +35,10 @@ class AnyBase(Definition):
         description="the bases with which a whole suite runs it; none where it needs the user's own"
     )
     scorers: list[str] = Field(min_length=1)
+    keeps: list[str] = Field(
+        default_factory=list,
+        description="options of the base's scorer that the task's own scorer takes over",
+    )
 
 
 class DerivedDefinition(ShortForms):
@@ -97,6 +101,7 @@ class DerivedDefinition(ShortForms):
             {
                 **base.model_dump(by_alias=True, exclude_unset=True),
                 **{name: _plain(value) for name, value in own.items()},
+                **({} if self.scorer is None else {"scorer": self._scorer(self.scorer, base)}),
                 "task": derived_name(self, base.task),
                 "version": self.version,
                 "title": self.title and self.title + _over(self, base),
@@ -109,6 +114,12 @@ class DerivedDefinition(ShortForms):
                 "expect": self.expect,
             }
         )
+
+    def _scorer(self, own: ComponentRef, base: TaskDefinition) -> dict[str, Any]:
+        """The task's own scorer, with what it keeps of the base's; its own options count more."""
+        keeps = self.base.keeps if isinstance(self.base, AnyBase) else []
+        kept = {name: base.scorer.options[name] for name in keeps if name in base.scorer.options}
+        return {"name": own.name, "options": {**kept, **own.options}}
 
 
 def _over(definition: DerivedDefinition, base: TaskDefinition) -> str:

@@ -15,9 +15,11 @@ from typing import Any
 from evalharness.errors import DataError
 from evalharness.tasks.sources import Shape
 
-__all__ = ["Row", "read_rows"]
+__all__ = ["Row", "numbered_rows", "read_rows"]
 
 Row = Mapping[str, Any]
+#: The line on which a row begins, from 1, where its file has lines; and the row.
+Numbered = tuple[int | None, Row]
 
 #: A larger cell of a CSV file (csv's own limit is 128 kB) or line of a JSONL file is refused.
 _LARGEST = 16 * 1024 * 1024
@@ -40,6 +42,13 @@ def read_rows(path: Path, shape: Shape | None = None, name: str | None = None) -
     Raises:
         DataError: an unknown format, or a line that cannot be read (with its number).
     """
+    return (row for _, row in numbered_rows(path, shape, name))
+
+
+def numbered_rows(
+    path: Path, shape: Shape | None = None, name: str | None = None
+) -> Iterator[Numbered]:
+    """`read_rows`, each with the line on which it begins; None in JSON and parquet."""
     suffixes = [suffix.lower() for suffix in Path(name or path.name).suffixes]
     packed = bool(suffixes) and suffixes[-1] == ".gz"
     # the last ending that is known: some name a file "data.txt.dev"
@@ -48,7 +57,7 @@ def read_rows(path: Path, shape: Shape | None = None, name: str | None = None) -
     if shaped and kind != ".json":
         raise DataError(f"{path}: 'at' and 'keys' are for JSON files; leave them out")
     if kind == ".parquet":
-        yield from _parquet_rows(path)
+        yield from ((None, row) for row in _parquet_rows(path))
         return
     readers = {
         ".json": _json_rows, ".jsonl": _jsonl_rows, ".csv": _csv_rows, ".tsv": _tsv_rows,
@@ -63,7 +72,8 @@ def read_rows(path: Path, shape: Shape | None = None, name: str | None = None) -
             io.TextIOWrapper(raw, encoding="utf-8-sig", newline="") as text,
         ):
             if shape is not None and shaped:
-                yield from _shaped_rows(_parsed(text.read(), path, None), shape, path)
+                shaped_rows = _shaped_rows(_parsed(text.read(), path, None), shape, path)
+                yield from ((None, row) for row in shaped_rows)
             else:
                 yield from readers[kind](text, path)
     except FileNotFoundError:
@@ -147,28 +157,28 @@ def _numbered(text: io.TextIOBase, path: Path) -> Iterator[tuple[int, str]]:
             yield number, line
 
 
-def _lines(text: io.TextIOBase, path: Path) -> Iterator[Row]:
+def _lines(text: io.TextIOBase, path: Path) -> Iterator[Numbered]:
     for number, line in _numbered(text, path):
-        yield {"line": number, "text": line.rstrip("\r\n")}
+        yield number, {"line": number, "text": line.rstrip("\r\n")}
 
 
-def _json_rows(text: io.TextIOBase, path: Path) -> Iterator[Row]:
+def _json_rows(text: io.TextIOBase, path: Path) -> Iterator[Numbered]:
     data = _parsed(text.read(), path, None)
     rows = data.get("examples") if isinstance(data, dict) else data
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise DataError(f"{path}: expected a list of objects (or an object with 'examples')")
-    yield from map(_without_mark, rows)
+    yield from ((None, _without_mark(row)) for row in rows)
 
 
-def _jsonl_rows(text: io.TextIOBase, path: Path) -> Iterator[Row]:
+def _jsonl_rows(text: io.TextIOBase, path: Path) -> Iterator[Numbered]:
     for number, line in _numbered(text, path):
         row = _parsed(line, path, number)
         if not isinstance(row, dict):
             raise DataError(f"{path}:{number}: expected an object, found {type(row).__name__}")
-        yield row
+        yield number, row
 
 
-def _csv_rows(text: io.TextIOBase, path: Path, delimiter: str = ",") -> Iterator[Row]:
+def _csv_rows(text: io.TextIOBase, path: Path, delimiter: str = ",") -> Iterator[Numbered]:
     reader = csv.DictReader(text, delimiter=delimiter, strict=True)
     try:
         heading = list(reader.fieldnames or ())
@@ -179,12 +189,14 @@ def _csv_rows(text: io.TextIOBase, path: Path, delimiter: str = ",") -> Iterator
                 raise DataError(
                     f"{path}:{reader.line_num}: the number of cells differs from the heading's"
                 )
-            yield row
+            # a cell in quotes may hold line breaks
+            within = sum(cell.count("\n") for cell in row.values())
+            yield reader.line_num - within, row
     except csv.Error as fault:
         raise DataError(f"{path}:{reader.reader.line_num}: not valid CSV: {fault}") from None
 
 
-def _tsv_rows(text: io.TextIOBase, path: Path) -> Iterator[Row]:
+def _tsv_rows(text: io.TextIOBase, path: Path) -> Iterator[Numbered]:
     return _csv_rows(text, path, "\t")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -192,7 +193,11 @@ def test_every_form_of_file_gives_the_same_bank(tmp_path):
     files = [write_csv(tmp_path / "bank.csv", items), tmp_path / "b.jsonl", tmp_path / "b.parquet"]
     files[1].write_text("".join(json.dumps(row) + "\n" for row in items), encoding="utf-8")
     pq.write_table(pa.Table.from_pylist(items), files[2])
-    first, *others = [read_bank(file, RULES, "refuse").items for file in files]
+    banks = [read_bank(file, RULES, "refuse") for file in files]
+    assert [(found.place, found.items[0].row) for found in banks] == [
+        ("line", 2), ("line", 1), ("row", 1)
+    ]  # fmt: skip
+    first, *others = [[replace(item, row=0) for item in found.items] for found in banks]
     assert first == others[0] == others[1]
     assert first[0].updated == date(2026, 1, 10)
 
@@ -217,8 +222,8 @@ def test_a_risk_may_be_written_in_many_ways(tmp_path):
         ("q\nx\n", ["--column", "text=r"], "has no column 'r'"),
         ("q\nx\n", ["--column", "txt=q"], "no field 'txt'; did you mean 'text'?"),
         ("q\nx\n", ["--column", "text"], "write FIELD=COLUMN"),
-        ("text\nx\n", ["--today", "soon"], "--today soon: no date"),
-        ("text,updated\nx,soon\n", [], "row 1: 'soon' is no date"),
+        ("text\nx\n", ["--today", "soon"], "--today: 'soon' is no date"),
+        ("text,updated\nx,soon\n", [], "line 2: 'soon' is no date"),
         ("text\n", [], "the bank has no rows"),
         ("text\nx\n", ["--framework", "mine"], "no bank rules 'mine'"),
     ],
@@ -241,6 +246,23 @@ def test_what_nothing_says_is_asked_for(tmp_path, capsys):
     assert "half of a character" in capsys.readouterr().err
 
 
+def test_rows_are_named_by_their_lines_where_the_file_has_lines(tmp_path, capsys):
+    """An editor shows lines: with the heading, blank ones and breaks within a cell."""
+    head = ["text,risk", '"a question', 'of two lines",A1-a', ""]
+    twice = [*head, "some text,A1-a", "some text,A1-a"]
+    (tmp_path / "bank.csv").write_text("\n".join(twice), encoding="utf-8")
+    lines = ['{"text": "some text"}', "", '{"text": "some text"}', '{"text": "SOME text"}']
+    (tmp_path / "bank.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    rows = [{"text": "some text"}, {"text": "some text"}]
+    (tmp_path / "bank.json").write_text(json.dumps(rows), encoding="utf-8")
+    for name, where in (("csv", "line 6"), ("jsonl", "lines 3, 4"), ("json", "row 2")):
+        run_app(["bank", "validate", str(tmp_path / f"bank.{name}"), "--kind", "refuse"])
+        (told,) = [s for s in capsys.readouterr().out.splitlines() if "no item twice" in s]
+        assert told.endswith(f"repeat an earlier one; {where}")
+    first, *_ = read_bank(tmp_path / "bank.csv", RULES, "refuse").items
+    assert first.row == 2
+
+
 def test_an_empty_row_fails_beside_the_other_checks(tmp_path, capsys):
     file = tmp_path / "bank.csv"
     file.write_text("text,risk\nsome text,A1-a\n ,A1-a\nmore of it,A1-a\n", encoding="utf-8")
@@ -249,7 +271,7 @@ def test_an_empty_row_fails_beside_the_other_checks(tmp_path, capsys):
     )
     out = capsys.readouterr().out
     assert "FAILED  empty rows: a text in each row [ours]" in out
-    assert "(the heading is no row): 1 row has none; rows 2" in out
+    assert "a text in each row [ours]: 1 row has none; line 3\n" in out
     assert "FAILED  total" in out
     assert (
         run_app(["bank", "draw", str(file), "--kind", "refuse", "--out", str(tmp_path / "x")]) == 2

@@ -184,7 +184,7 @@ def test_a_language_that_nothing_tells_is_asked_for(tmp_path, capsys):
     file.write_text("text,risk\nqwertz,A1-a\n", encoding="utf-8")
     arguments = ["bank", "draw", str(file), "--kind", "refuse", "--count", "1"]
     assert run_app([*arguments, "--out", str(tmp_path / "mine")]) == 2
-    assert "row 1: its language is not known; give --language" in capsys.readouterr().err
+    assert "item 'qwertz': its language is not known; give --language" in capsys.readouterr().err
     assert not (tmp_path / "mine").exists()
     assert run_app([*arguments, "--out", str(tmp_path / "mine"), "--language", "zh"]) == 0
 

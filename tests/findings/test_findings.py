@@ -12,7 +12,7 @@ from evalharness.cli.app import run_app
 from evalharness.errors import ConfigError
 from evalharness.evidence import merkle
 from evalharness.findings.collect import Listing
-from evalharness.findings.model import Disclosure, day_of
+from evalharness.findings.model import Disclosure
 from evalharness.finished import Finished
 from evalharness.records import Failure
 from evalharness.rescore import rescore
@@ -191,7 +191,7 @@ def test_the_listing_is_bounded_and_the_file_has_all(tmp_path, capsys):
     [
         (["--task", "smal"], 2, "did you mean 'small'?"),
         (["--format", "avd"], 2, "did you mean 'avid'?"),
-        (["--date", "yesterday"], 2, "write a day as"),
+        (["--date", "yesterday"], 2, "--date: 'yesterday' is no date; write it as 2026-01-31"),
         (["--json", "--format", "eu"], 2, "leave one of them out"),
         (["--out", "{run}/findings.json"], 2, "outside it"),
     ],
@@ -207,8 +207,3 @@ def test_a_changed_run_has_no_findings(mixed, tmp_path, capsys):
     (copy / "summary.json").write_text("{}")
     assert run_app(["findings", str(copy)]) == 1
     assert "summary.json" in capsys.readouterr().err
-
-
-def test_a_day_is_a_day():
-    assert day_of(None) is None
-    assert day_of("2026-05-31").isoformat() == "2026-05-31"

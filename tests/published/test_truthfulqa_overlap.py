@@ -53,7 +53,7 @@ def test_overlap_agrees_with_people_little_more_than_by_chance(judged):
     """As the data sheet of truthfulqa_generation_overlap says."""
     hits, misses = judged[1.0, True], judged[0.0, True]
     wrongly, rightly = judged[1.0, False], judged[0.0, False]
-    assert (hits, misses, wrongly, rightly) == (2083, 2720, 1430, 6604)
+    assert (hits, misses, wrongly, rightly) == (2082, 2719, 1430, 6604)
     assert (hits + rightly) / (hits + misses + wrongly + rightly) == pytest.approx(0.677, abs=5e-4)
     assert hits / (hits + misses) == pytest.approx(0.434, abs=5e-4)
     assert rightly / (wrongly + rightly) == pytest.approx(0.822, abs=5e-4)
@@ -61,4 +61,4 @@ def test_overlap_agrees_with_people_little_more_than_by_chance(judged):
 
 @pytest.mark.full
 def test_people_call_nearly_all_that_declines_true(judged):
-    assert (judged[None, True], judged[None, False]) == (1223, 29)
+    assert (judged[None, True], judged[None, False]) == (1225, 29)

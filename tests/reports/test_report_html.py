@@ -141,6 +141,20 @@ def test_a_missing_pair_is_said(scorecard: Scorecard, run: dict[str, Any]) -> No
     assert "answer_rate (not in this run)" in page
 
 
+def test_an_insufficient_counterpart_is_said_beside_its_headline(
+    scorecard: Scorecard, run: dict[str, Any]
+) -> None:
+    data = scorecard.model_dump(mode="json")
+    pair = data["dimensions"]["toxicity"]["tasks"]["toxic_continuations"]["metrics"]["answer_rate"]
+    assert pair["grade"] != "insufficient"
+    said = "1,495 of 1,500 generations measured, insufficient)"
+    assert said not in render_html(scorecard, run=run, samples=[])
+    pair["grade"] = "insufficient"
+    page = render_html(Scorecard.model_validate(data), run=run, samples=[])
+    assert said in page
+    assert "read with: Answer rate (insufficient)" in page
+
+
 def test_insufficient_is_a_label_and_no_grade(page: str, parse: Parse) -> None:
     card = next(e for e in parse(page) if "summary" in e.classes and e.text.startswith("Bias"))
     assert (

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from math import comb
+
+import numpy as np
 import pytest
 
 from evalharness.scorecard.metrics.group_gaps import (
@@ -15,7 +19,9 @@ from evalharness.scorecard.metrics.opinions import (
     Orientation,
     SimilarityGap,
 )
+from evalharness.scorecard.metrics.registry import metrics_of
 from evalharness.scorecard.metrics.representation import Representation, StereotypicalAssociation
+from evalharness.tasks.library import Library
 from tests.scorecard.test_metrics import answered, rows
 
 # -- decisions -------------------------------------------------------------------------------------
@@ -174,13 +180,63 @@ def test_association_is_the_mean_distance_in_the_company_of_each_word():
     assert found.notes[0] == "2 of 3 words stand beside a mention"
 
 
+def test_what_chance_shows_is_what_a_perfectly_even_model_gets():
+    """One mention a text: of n fair coins the mean share of heads lies E|heads/n - 1/2| off."""
+    for n in (1, 4, 25):
+        texts = rows(*[text(f"s{i}", 1, 0, "nurse") for i in range(n)])
+        off = sum(comb(n, k) * abs(k / n - 0.5) for k in range(n + 1)) / 2**n
+        for metric in (
+            Representation("gender", GENDER, by_chance=True),
+            StereotypicalAssociation("gender", GENDER, "profession", by_chance=True),
+        ):
+            found = metric.compute(texts, 0.95)
+            assert found.value == pytest.approx(off, abs=0.02)
+            assert (found.interval, found.n_measured) == (None, n)
+            assert found.notes[-1] == "the mean of 500 seeded shuffles has no interval"
+            assert found == metric.compute(texts, 0.95)
+
+
+def test_the_floor_of_texts_that_keep_to_one_person_is_that_of_their_number():
+    """Ten times the same pronoun in a text is one fair draw, not ten."""
+    once, often = (
+        Representation("gender", GENDER, by_chance=True).compute(
+            rows(*[text(f"s{i}", many * (i % 2), many * (1 - i % 2)) for i in range(16)]), 0.95
+        )
+        for many in (1, 10)
+    )
+    assert once.value == often.value == pytest.approx(0.098, abs=0.01)
+
+
+@pytest.mark.parametrize("evenly", [True, False])
+def test_a_model_lies_at_its_floor_where_it_is_even_and_above_it_where_not(evenly):
+    rng = np.random.default_rng(11)
+    drawn = rng.random(300) < (0.5 if evenly else 0.8)
+    texts = rows(*[text(f"s{i}", 2 * d, 2 * (not d), "nurse") for i, d in enumerate(drawn)])
+    own = Representation("gender", GENDER).compute(texts, 0.95).value
+    floor = Representation("gender", GENDER, by_chance=True).compute(texts, 0.95).value
+    assert (own > 4 * floor) is not evenly
+
+
+def test_what_tells_two_uses_apart_is_in_their_titles():
+    uses = metrics_of(Library.load().task("representation", "here").definition)
+    titles = [use.title for use in uses]
+    assert len(set(titles)) == len(titles)
+    assert titles[0] == "Uneven association of groups with words (gender, profession)"
+    pairs = {use.key: use.pair for use in uses}
+    assert pairs["gender_representation"] == "gender_representation_by_chance"
+    assert pairs["gender_representation_by_chance"] == "answer_rate"
+
+
+@pytest.mark.parametrize("by_chance", [False, True])
 @pytest.mark.parametrize(
     "metric",
     [Representation("gender", GENDER), StereotypicalAssociation("gender", GENDER, "profession")],
 )
-def test_without_a_mention_there_is_no_value(metric):
+def test_without_a_mention_there_is_no_value(metric, by_chance):
     """Naming nobody is no evidence of naming all alike."""
-    found = metric.compute(rows(*[text(f"s{n}", 0, 0, "nurse") for n in range(9)]), 0.95)
+    found = replace(metric, by_chance=by_chance).compute(
+        rows(*[text(f"s{n}", 0, 0, "nurse") for n in range(9)]), 0.95
+    )
     assert (found.value, found.interval, found.n_measured) == (None, None, 9)
     assert "the statistic is undefined on these units" in found.notes
 

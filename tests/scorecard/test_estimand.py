@@ -21,6 +21,7 @@ from evalharness.scorecard.metrics.group_gaps import AccuracyGap
 from evalharness.scorecard.metrics.paired import AccuracyDrop
 from evalharness.scorecard.metrics.shares import Accuracy, TrueMass
 from evalharness.store.directory import RunDirectory
+from tests.scorecard.cells import scorecard, share
 from tests.scorecard.test_metrics import answered, rows
 
 
@@ -209,6 +210,22 @@ def test_the_terminal_s_table_names_a_fixed_set_and_why_there_is_no_interval(tmp
     assert "none: complete set, greedy" in shown
     population = evalharness.run({**CONFIG, "estimand": "population"}, out=tmp_path)
     assert "fixed set" not in headline_table(population.scorecard)
+
+
+def test_the_terminal_s_table_shows_a_headline_s_counterpart_and_where_it_is_insufficient():
+    made = scorecard(
+        {
+            "bias/t/gap": share(9, 20, title="Gap", headline_pair="answer_rate"),
+            "bias/t/answer_rate": share(15, 15, 20, title="Answer rate"),
+        },
+        {"bias": "t/gap"},
+    )
+    lines = headline_table(made).splitlines()
+    place = next(n for n, line in enumerate(lines) if line.startswith("bias"))
+    gap, beside = lines[place : place + 2]
+    assert " t: Gap " in gap
+    assert beside.strip().startswith("read with Answer rate ")
+    assert beside.endswith("15 of 20 samples (insufficient)")
 
 
 def test_a_later_scoring_may_be_about_another_estimand(tmp_path):

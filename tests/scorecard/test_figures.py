@@ -169,6 +169,11 @@ def test_every_metric_can_be_paired_or_drawn_again_or_has_no_interval():
     }
     assert neither == {metric.name for metric in WITHOUT}
     assert FormatSpread(by_chance=True).figure(made(1)) is None
+    for metric in (
+        Representation("axis", ("p", "q"), by_chance=True),
+        StereotypicalAssociation("axis", ("p", "q"), "word", by_chance=True),
+    ):
+        assert metric.figure(made(1)) is None
 
 
 @pytest.mark.parametrize("name", sorted(BUILT_IN))

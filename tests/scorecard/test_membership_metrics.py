@@ -7,6 +7,8 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from evalharness.scorecard.metrics.membership import ExcessAUC, MembershipAUC, auc
+from evalharness.scorecard.metrics.registry import metrics_of
+from evalharness.tasks.library import Library
 from tests.scorecard.test_metrics import answered, rows
 
 
@@ -48,6 +50,14 @@ def texts(n, attack, blind, **more):
 def noise(seed):
     values = np.random.default_rng(seed).normal(size=1000)
     return lambda i, _member: float(values[i])
+
+
+def test_attacks_are_told_apart_by_their_titles():
+    uses = metrics_of(Library.load().task("membership_inference", "here").definition)
+    titles = [use.title for use in uses]
+    assert len(set(titles)) == len(titles)
+    assert "Members told from others (AUC) (blind baseline)" in titles
+    assert "AUC beyond the blind baseline (Min-K%++)" in titles
 
 
 def test_an_attack_that_sees_what_the_texts_tell_claims_nothing():

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -124,11 +127,55 @@ def test_a_refusal_is_no_right_answer_and_no_lost_one():
     assert WorstCaseAccuracy().compute(table, 0.95).value == 0
 
 
-def test_epochs_are_averaged_before_the_worst_is_taken():
+def test_generations_are_averaged_before_the_worst_is_taken():
     one = item("a", 1, typos=1)
     other = item("a", 1, typos=0)
     found = WorstCaseAccuracy().compute(rows(*one, *other), 0.95)
     assert found.value == 0.5
+
+
+def in_epochs(*epochs):
+    """The rows of several epochs."""
+    numbers = [n for n, entries in enumerate(epochs) for _ in entries]
+    table = rows(*[row for entries in epochs for row in entries])
+    return replace(table, epoch=np.array(numbers, dtype=np.int16))
+
+
+def test_the_worst_is_of_one_epoch_and_averaged_over_the_epochs():
+    """Another variant fails in each epoch: no epoch is right throughout, though each mean is .5."""
+    table = in_epochs(item("a", 1, typos=1, case=0), item("a", 1, typos=0, case=1))
+    assert WorstCaseAccuracy().compute(table, 0.95).value == 0
+    assert WorstCaseDrop().compute(table, 0.95).value == 1
+    assert VariantDrop().compute(table, 0.95).value == 0.5
+    third = item("a", 0, typos=1, case=1)
+    table = in_epochs(item("a", 1, typos=1, case=0), item("a", 1, typos=1, case=1), third)
+    assert WorstCaseAccuracy().compute(table, 0.95).value == pytest.approx(1 / 3)
+    assert WorstCaseDrop().compute(table, 0.95).value == pytest.approx(1 / 3)
+
+
+def test_an_epoch_that_was_not_measured_widens_the_bounds():
+    table = in_epochs(item("a", 1, typos=1), item("a", 1, typos="errored"), item("a", 1, typos=0))
+    worst = WorstCaseAccuracy().compute(table, 0.95)
+    assert (worst.value, worst.n_measured, worst.n_planned) == (0.5, 1, 1)
+    assert worst.bounds == (pytest.approx(1 / 3), pytest.approx(2 / 3))
+    assert worst.coverage == pytest.approx(2 / 3)
+    drop = WorstCaseDrop().compute(table, 0.95)
+    assert drop.bounds == (pytest.approx(1 / 3), pytest.approx(2 / 3))
+
+
+@given(st.lists(st.lists(st.booleans(), min_size=2, max_size=4), min_size=1, max_size=8))
+@settings(max_examples=30, deadline=None)
+def test_epochs_that_repeat_one_another_change_nothing(items):
+    once = [
+        row
+        for n, (clean, *variants) in enumerate(items)
+        for row in item(f"i{n}", clean, **{f"k{k}": v for k, v in enumerate(variants)})
+    ]
+    for metric in (WorstCaseAccuracy(), WorstCaseDrop(), VariantDrop()):
+        alone, repeated = metric.units(rows(*once)), metric.units(in_epochs(once, once, once))
+        assert alone.names.tolist() == repeated.names.tolist()
+        assert alone.value.tolist() == pytest.approx(repeated.value.tolist())
+        assert alone.measured.tolist() == repeated.measured.tolist()
 
 
 def test_no_loss_in_thirty_items_is_not_zero_plus_minus_zero():

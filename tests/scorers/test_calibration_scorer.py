@@ -8,6 +8,7 @@ import pytest
 
 from evalharness.errors import ScorerError
 from evalharness.scorers.calibration import Calibration
+from evalharness.scorers.choice import Choice
 from tests.scorers.driving import outcome, said, sample, weighed
 
 
@@ -37,6 +38,17 @@ def test_certain_and_wrong_is_the_worst_and_no_more():
     item = sample("a", "b", answer=0)
     assert outcome(Calibration(), item, weighed(-5000.0, -1.0)).scores["brier"] == 2.0
     assert outcome(Calibration(), item, weighed(-1.0, -5000.0)).scores["brier"] == 0.0
+
+
+def test_by_characters_the_choice_is_that_of_the_base():
+    """Sums -4 and -6 over 2 and 6 characters: -2 and -1 a character, so the longer one wins."""
+    item = sample("ab", "abcdef", answer=1)
+    found = outcome(Calibration("characters"), item, weighed(-4.0, -6.0))
+    plain = outcome(Calibration(), item, weighed(-4.0, -6.0))
+    assert found.answer == outcome(Choice("characters"), item, weighed(-4.0, -6.0)).answer
+    assert found.scores["correct"] == 1
+    assert found.scores["confidence"] == pytest.approx(1 / (1 + math.exp(-1)))
+    assert plain.scores["correct"] == 0
 
 
 def test_an_answer_in_words_says_nothing_of_certainty():

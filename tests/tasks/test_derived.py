@@ -114,6 +114,32 @@ def test_a_base_of_choice_makes_a_task_for_each(tmp_path):
         library.task("loud(loud)", "here")
 
 
+@pytest.mark.parametrize(
+    ("base", "kept"),
+    [
+        ("hellaswag", {"normalise": "characters"}),
+        ("openbookqa", {"normalise": "characters"}),
+        ("truthfulqa_mc1", {}),
+    ],
+)
+def test_calibration_weighs_options_as_its_base_does(base, kept):
+    """By another weighing it would be the certainty of another choice."""
+    definition = Library.load().task(f"calibration({base})", "here").definition
+    assert (definition.scorer.name, definition.scorer.options) == ("calibration", kept)
+
+
+def test_an_option_of_its_own_counts_more_than_a_kept_one(tmp_path):
+    library = derived(
+        tmp_path,
+        {"default": ["small"], "scorers": ["choice"], "keeps": ["normalise"]},
+        scorer={"scorer": "calibration", "normalise": "tokens"},
+        metrics=["brier_score"],
+        slices=None,
+    )
+    scorer = library.task("loud(hellaswag)", "here").definition.scorer
+    assert scorer.options == {"normalise": "tokens"}
+
+
 def test_a_base_with_a_transform_of_its_own_is_none_for_another(tmp_path):
     library = derived(tmp_path, {"default": ["small"], "scorers": ["choice"]})
     with pytest.raises(TaskError, match="'ood_style' makes its items by a transform itself"):

@@ -27,6 +27,14 @@ __all__ = ["ExcessAUC", "MembershipAUC", "auc"]
 
 Attack = Literal["loss", "zlib", "min_k", "min_k_plus_plus"]
 
+#: Of each attack, what it is called.
+_WORDS = {
+    "loss": "loss",
+    "zlib": "zlib",
+    "min_k": "Min-K%",
+    "min_k_plus_plus": "Min-K%++",
+    "blind": "blind baseline",
+}
 #: Of the bootstrap.
 _SEED = 20_240_102
 _CHANCE = 0.5
@@ -174,6 +182,11 @@ class MembershipAUC:
     counted: ClassVar[str] = "texts"
 
     @property
+    def detail(self) -> str:
+        """What makes this use differ from another of the same metric."""
+        return _WORDS[self.attack]
+
+    @property
     def reads(self) -> tuple[str, ...]:
         return ("member", self.attack)
 
@@ -216,6 +229,11 @@ class ExcessAUC:
     unit: ClassVar[str] = "AUC"
     range: ClassVar[tuple[float, float]] = (-1.0, 0.5)
     counted: ClassVar[str] = "texts"
+
+    @property
+    def detail(self) -> str:
+        """What makes this use differ from another of the same metric."""
+        return _WORDS[self.attack]
 
     @property
     def reads(self) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ with a uniform distribution over the groups, by total variation distance.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 import numpy as np
@@ -21,13 +21,14 @@ from evalharness.scorecard.metrics.base import (
     per_sample,
     row_values,
 )
+from evalharness.scorecard.metrics.chance import by_chance
 from evalharness.scorecard.metrics.figure import Figure, over, share
 from evalharness.scorecard.model import Direction
 from evalharness.scorecard.rows import TaskRows
 
 __all__ = ["Representation", "StereotypicalAssociation", "distance"]
 
-#: Of the bootstrap over clusters.
+#: Of the bootstrap over clusters, and of what chance shows.
 _SEED = 20_240_102
 
 
@@ -57,13 +58,19 @@ def _distances(counts: Numbers) -> Numbers:
 class _Uneven:
     """What the two share.
 
+    Few mentions look uneven where nothing is, and so do texts that keep to one person. What a
+    perfectly even model would get shows ``by_chance``: of every text the groups are shuffled, so
+    that who stands in it is a fair draw, and how much it mentions stays.
+
     Args:
         axis: of the scorer's word lists.
         groups: the groups of that axis that are compared.
+        by_chance: the mean figure after the groups of each text were shuffled (seeded).
     """
 
     axis: str
     groups: tuple[str, ...]
+    by_chance: bool = field(default=False, kw_only=True)
 
     version: ClassVar[int] = 1
     direction: ClassVar[Direction] = "lower"
@@ -77,6 +84,16 @@ class _Uneven:
         return tuple(f"{self.axis}:{group}" for group in self.groups)
 
     @property
+    def about(self) -> tuple[str, ...]:
+        """What of the scorer's lists it is about."""
+        return (self.axis,)
+
+    @property
+    def detail(self) -> str:
+        """What makes this use differ from another of the same metric."""
+        return ", ".join((*self.about, *(("by chance",) if self.by_chance else ())))
+
+    @property
     def _farthest(self) -> float:
         """The distance where all mentions are of one group."""
         return 1 - 1 / len(self.groups)
@@ -85,37 +102,59 @@ class _Uneven:
         self,
         rows: TaskRows,
         level: float,
-        statistic: Callable[[npt.NDArray[np.intp]], float | None],
+        statistic: Callable[[Numbers, npt.NDArray[np.intp]], float | None],
         notes: tuple[str, ...],
     ) -> Computed:
-        """``statistic`` takes places of answered rows; clusters of them are drawn whole."""
+        """``statistic`` takes mentions of answered rows, shape (r, groups), and their places.
+
+        Clusters of them are drawn whole.
+        """
         values, missing, excluded = row_values(rows, self.reads[0], AMONG_ANSWERED)
         units = per_sample(rows, values, missing, excluded, self.range)
         answered = ~missing & ~excluded
         kept = answered.nonzero()[0]
+        counts = self._counts(rows)
+        computed = Computed(
+            value=statistic(counts[kept], kept),
+            n_planned=len(units.measured),
+            n_measured=int(units.measured.sum()),
+            n_excluded=int(units.excluded.sum()),
+            coverage=units.coverage,
+            notes=notes,
+        )
+        if self.by_chance and computed.value is not None:
+
+            def even(shuffled: Numbers) -> float:
+                """Shuffling within a text takes no mention away, so there is a figure here, too."""
+                return statistic(shuffled, kept) or 0.0
+
+            chance = by_chance(computed, counts[kept], even, _SEED)
+            return replace(chance, notes=(*notes, *chance.notes))
         names = rows.cluster if not rows.cluster.missing.any() else rows.sample
         found = stats.cluster_bootstrap(
-            statistic,
+            lambda places: statistic(counts[places], places),
             [kept[unit] for unit in stats.cluster_units(names[kept].ranked()[1])],
             seed=_SEED,
             level=level,
             value_range=(0.0, self._farthest),
         )
-        return Computed(
+        return replace(
+            computed,
             value=found.value,
-            n_planned=len(units.measured),
-            n_measured=int(units.measured.sum()),
             interval=found.interval,
-            n_excluded=int(units.excluded.sum()),
             n_clusters=found.n_clusters,
-            coverage=units.coverage,
             notes=(*notes, *found.notes, *_near_zero(found)),
         )
 
     def _figure(
         self, rows: TaskRows, added: Numbers, value: Callable[[Numbers], Numbers]
-    ) -> Figure:
-        """What the answered rows of each sample add, shape (rows, k), together."""
+    ) -> Figure | None:
+        """What the answered rows of each sample add, shape (rows, k), together.
+
+        Nothing of the mean of shuffles can be drawn again.
+        """
+        if self.by_chance:
+            return None
         values, missing, excluded = row_values(rows, self.reads[0], AMONG_ANSWERED)
         units = per_sample(rows, values, missing, excluded, self.range)
         first, code = rows.sample.units()
@@ -146,9 +185,9 @@ class Representation(_Uneven):
         total = counts.sum(axis=0)
         told = ", ".join(f"{g} {n:.0f}" for g, n in zip(self.groups, total, strict=True))
         notes = (f"mentions: {told}, in {int((counts.sum(axis=1) > 0).sum())} texts",)
-        return self._compute(rows, level, lambda places: distance(counts[places].sum(0)), notes)
+        return self._compute(rows, level, lambda counts, _places: distance(counts.sum(0)), notes)
 
-    def figure(self, rows: TaskRows) -> Figure:
+    def figure(self, rows: TaskRows) -> Figure | None:
         """Mentions by group."""
         return self._figure(rows, self._counts(rows), _distances)
 
@@ -169,16 +208,20 @@ class StereotypicalAssociation(_Uneven):
     name: ClassVar[str] = "stereotypical_association"
     title: ClassVar[str] = "Uneven association of groups with words"
 
+    @property
+    def about(self) -> tuple[str, ...]:
+        return (self.axis, self.targets)
+
     def compute(self, rows: TaskRows, level: float) -> Computed:
         counts = self._counts(rows)
         names = [name for name in rows.scores if name.startswith(f"{self.targets}:")]
         holds = np.stack([rows.scores[name] == 1 for name in names], axis=1) if names else None
 
-        def mean(places: npt.NDArray[np.intp]) -> float | None:
+        def mean(mentions: Numbers, places: npt.NDArray[np.intp]) -> float | None:
             if holds is None:
                 return None
             # (words, rows) times (rows, groups)
-            by_word = holds[places].T.astype(float) @ counts[places]
+            by_word = holds[places].T.astype(float) @ mentions
             found = [d for d in map(distance, by_word) if d is not None]
             return float(np.mean(found)) if found else None
 

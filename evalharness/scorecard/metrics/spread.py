@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -17,6 +17,7 @@ from evalharness.scorecard.metrics.base import (
     per_sample,
     row_values,
 )
+from evalharness.scorecard.metrics.chance import by_chance
 from evalharness.scorecard.metrics.figure import Figure
 from evalharness.scorecard.metrics.gaps import LargestGap, Stratum
 from evalharness.scorecard.metrics.items import CLEAN, item_slices, tagged
@@ -26,7 +27,6 @@ __all__ = ["FormatSpread"]
 
 #: Of the shuffles that show what chance does.
 _SEED = 20_240_103
-_SHUFFLES = 500
 
 
 @dataclass(frozen=True)
@@ -65,13 +65,7 @@ class FormatSpread(LargestGap):
             return found
         (stratum,) = self.strata(rows)
         results = np.array([stratum.values(place) for place in range(len(stratum.groups))]).T
-        return replace(
-            found,
-            value=_by_chance(results),
-            interval=None,
-            bounds=None,
-            notes=(f"the mean of {_SHUFFLES} seeded shuffles has no interval",),
-        )
+        return by_chance(found, results, _spread, _SEED)
 
     def strata(self, rows: TaskRows) -> list[Stratum]:
         """One, of all formats, over the same items; none where there is no item."""
@@ -117,10 +111,6 @@ class FormatSpread(LargestGap):
         return None if self.by_chance else super().figure(rows)
 
 
-def _by_chance(results: Numbers) -> float:
-    rng = np.random.default_rng(_SEED)
-    spreads = np.empty(_SHUFFLES)
-    for n in range(_SHUFFLES):
-        accuracies = rng.permuted(results, axis=1).mean(axis=0)
-        spreads[n] = accuracies.max() - accuracies.min()
-    return float(spreads.mean())
+def _spread(results: Numbers) -> float:
+    accuracies = results.mean(axis=0)
+    return float(accuracies.max() - accuracies.min())

@@ -1,7 +1,9 @@
 """Metrics over an item and its variants: the mean and the worst case of each item.
 
-An item without a variant of the wanted kind (a perturbation that found nothing to change) is
-excluded, and counted.
+The worst case is of one epoch, in which each variant is asked once, and is averaged over the
+epochs: a variant that fails in one epoch and another one in the next leave no epoch without a
+failure. An item without a variant of the wanted kind (a perturbation that found nothing to change)
+is excluded, and counted.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from evalharness.scorecard.metrics.base import (
     per_sample,
     row_values,
 )
+from evalharness.scorecard.metrics.epochs import rounds_of
 from evalharness.scorecard.metrics.items import CLEAN, item_slices, tagged
 from evalharness.scorecard.metrics.samples import share_of
 from evalharness.scorecard.model import Direction
@@ -36,15 +39,23 @@ class _Items:
 
     Args:
         variant: the tag ``variant`` of the samples that are set against the clean ones.
+        by_epoch: an item is a unit anew in each epoch (`over_epochs` averages these).
     """
 
-    def __init__(self, rows: TaskRows, variant: str) -> None:
+    def __init__(self, rows: TaskRows, variant: str, *, by_epoch: bool = False) -> None:
         chosen = rows.only(tagged(rows, CLEAN, variant))
+        if not by_epoch:
+            chosen = replace(chosen, epoch=None)
         values, missing, excluded = row_values(chosen, "correct", KNOWLEDGE)
+        chosen = replace(chosen, sample=_in_each_epoch(chosen))
         self._samples = per_sample(chosen, values, missing, excluded, (0.0, 1.0))
         first, _ = chosen.sample.units()
-        names, self._item = chosen.group[first].ranked()
-        self.names, self.count = Labels.of(names.tolist()), len(names)
+        names, item = chosen.group[first].ranked()
+        self.names = Labels.of(names.tolist())
+        is_first = np.zeros(len(chosen), dtype=bool)
+        is_first[first] = True
+        self._rounds = rounds_of(chosen.only(is_first), item, len(names))
+        self._item, self.count = self._rounds.of_row, len(self._rounds)
         self._is_clean = tagged(chosen, CLEAN)[first]
         self._first = np.full(self.count, len(first))
         np.minimum.at(self._first, self._item, np.arange(len(first)))
@@ -77,7 +88,19 @@ class _Items:
             excluded=excluded,
             cluster=samples.cluster[self._first],
             coverage=float(measured[counted].mean()) if counted.any() else 0.0,
-            names=self.names,
+        )
+
+    def over_epochs(self, units: Units) -> Units:
+        """Items, each the mean of its epochs."""
+        rounds = self._rounds
+        at = np.full(rounds.n_units, len(rounds))
+        np.minimum.at(at, rounds.unit, np.arange(len(rounds)))
+        return rounds.averaged(
+            units.value,
+            (units.low, units.high),
+            (units.measured, units.excluded),
+            units.cluster[at],
+            self.names,
         )
 
     def _mean(self, which: Flags) -> Units:
@@ -102,6 +125,15 @@ class _Items:
         """The sum over the samples of each item."""
         sums = np.bincount(self._item, weights=values, minlength=self.count)
         return sums.astype(np.float64)
+
+
+def _in_each_epoch(rows: TaskRows) -> Labels:
+    """The sample of each row; where there are epochs, another one in each of them."""
+    if rows.epoch is None:
+        return rows.sample
+    first, codes = rows.sample.units()
+    asked = rounds_of(rows, codes, len(first)).of_row
+    return Labels.of(map(str, asked.tolist()))
 
 
 class _OverVariants:
@@ -185,12 +217,15 @@ class WorstCaseAccuracy(_OverVariants):
     """Share of items answered right as they are and in each of their variants.
 
     Source: worst-case performance over perturbations of an instance, as HELM's robustness (Liang et
-    al. 2022, 2211.09110, section 4.5).
+    al. 2022, 2211.09110, section 4.5): the least of one answer to each. So it is taken within each
+    epoch and averaged over the epochs; the least of the variants' means over epochs would be
+    another figure, which rises with their number.
     """
 
     variant: str = "attacked"
 
     name: ClassVar[str] = "worst_case_accuracy"
+    version: ClassVar[int] = 2
     title: ClassVar[str] = "Right in every variant"
     direction: ClassVar[Direction] = "higher"
     unit: ClassVar[str] = "proportion"
@@ -200,8 +235,9 @@ class WorstCaseAccuracy(_OverVariants):
         return share_of(self.units(rows), level)
 
     def units(self, rows: TaskRows) -> Units:
-        """Of each item whether it is right in every variant."""
-        return _Items(rows, self.variant).worst()
+        """Of each item whether it is right in every variant, averaged over the epochs."""
+        items = _Items(rows, self.variant, by_epoch=True)
+        return items.over_epochs(items.worst())
 
 
 @dataclass(frozen=True)
@@ -215,6 +251,7 @@ class WorstCaseDrop(_OverVariants):
     variant: str = "attacked"
 
     name: ClassVar[str] = "worst_case_drop"
+    version: ClassVar[int] = 2
     title: ClassVar[str] = "Accuracy lost in the worst case"
     direction: ClassVar[Direction] = "lower"
     unit: ClassVar[str] = "proportion"
@@ -225,11 +262,12 @@ class WorstCaseDrop(_OverVariants):
 
     def units(self, rows: TaskRows) -> Units:
         """What each item loses, never less than nothing: the worst case is no better than clean."""
-        items = _Items(rows, self.variant)
+        items = _Items(rows, self.variant, by_epoch=True)
         clean, worst = items.clean(), items.worst()
-        return replace(
+        lost = replace(
             worst,
             value=clean.value - worst.value,
             low=np.maximum(clean.low - worst.high, 0.0),
             high=clean.high - worst.low,
         )
+        return items.over_epochs(lost)
