@@ -47,7 +47,7 @@ def test_a_counterpart_may_be_another_task_s_metric(tmp_path):
     cell = found.scorecard.dimensions["bias"].tasks["harmful"].metrics["accuracy"]
     assert cell.headline_pair == "free/accuracy"
     report = (found.path / "report.html").read_text(encoding="utf-8")
-    assert "read with: Accuracy<" in report
+    assert "read with: Accuracy (insufficient)<" in report  # one sample
     assert "not in this run" not in report
     head = yaml.safe_load((suite / "suite.yaml").read_text())
     (suite / "suite.yaml").write_text(yaml.safe_dump({**head, "tasks": ["harmful"]}))
