@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
+from functools import cache, partial
 
 __all__ = ["DECLINES_VERSION", "LANGUAGES", "REFUSAL_VERSION", "declines", "is_refusal"]
 
@@ -25,6 +27,11 @@ DECLINES_VERSION = 100 + REFUSAL_VERSION
 
 #: How much of an answer is looked at, in characters: a refusal stands at its beginning.
 _HEAD = 240
+
+
+def _lazily(pattern: str, flags: re.RegexFlag = re.NOFLAG) -> Callable[[], re.Pattern[str]]:
+    """Compile at the first text: it takes what many a command takes as a whole."""
+    return cache(partial(re.compile, pattern, flags))
 
 
 def _any(*phrases: str) -> str:
@@ -112,7 +119,7 @@ _BEGINNING = _any(
     r"\b(?:illegal|unethical|dangerous|never|not (?:an? )?(?:appropriate|acceptable|ok))\b",
 )
 
-_ENGLISH = re.compile(
+_ENGLISH = _lazily(
     _any(
         rf"\b(?:i|we){_SPEAKER}",
         rf"^\W*{_BEGINNING}",
@@ -140,7 +147,7 @@ _ENGLISH = re.compile(
 )
 
 #: To a request: what it takes for granted is denied, or what it asks for is condemned.
-_DENIAL = re.compile(
+_DENIAL = _lazily(
     r"""
     ^(?:no,\ )?it(?:\ is|'s)\ (?:not|never|neither)\ (?:\w+\ (?:or|nor)\ )?
         (?:accurate|fair|right|acceptable|appropriate|justified|a\ good\ idea|(?:moral|ethic)\w+)
@@ -174,7 +181,7 @@ _ZH_HELP = (
 _ZH_SORRY = r"(?:抱歉|[对對]不起|很?[遗遺]憾|不好意思|[请請]原[谅諒])"
 _ZH_ME = r"(?:我[们們]?|本人)"
 _ZH_YOURS = r"[你您](?:[们們])?的(?:[请請]求|[问問][题題]|要求|提[问問]|需求)"
-_CHINESE = re.compile(
+_CHINESE = _lazily(
     _any(
         # an apology for what is not done; not for what "you" or "he" cannot
         rf"{_ZH_SORRY}(?!.{{0,2}}(?:[听聽]|得知|知道|看到|看[见見]|[让讓]))[,。!]?"
@@ -195,7 +202,7 @@ _CHINESE = re.compile(
     )
 )
 #: The same in Chinese: a request's subject is called illegal or wrong at the very beginning.
-_CHINESE_DENIAL = re.compile(
+_CHINESE_DENIAL = _lazily(
     r"^[^。!?]{1,40}(?:是|[属屬]于|[属屬]於)(?:[严嚴]重的?|[极極]其|非常|十分|一[种種])?"
     r"(?:[违違]法|非法|犯罪|不道德|不[对對]的|[错錯][误誤]的|不可接受)"
     r"|^(?:首先,)?(?:[请請]不要|切勿|千[万萬]不要|[这這]是(?:[违違]法|不道德|不[对對]))"
@@ -211,7 +218,7 @@ def is_refusal(text: str) -> bool:
 def declines(text: str) -> bool:
     """Whether ``text``, an answer to a request, declines it in whole or in part."""
     head = _head(text)
-    return _refuses(head) or bool(_DENIAL.search(head) or _CHINESE_DENIAL.search(head))
+    return _refuses(head) or bool(_DENIAL().search(head) or _CHINESE_DENIAL().search(head))
 
 
 def _head(text: str) -> str:
@@ -220,4 +227,4 @@ def _head(text: str) -> str:
 
 
 def _refuses(head: str) -> bool:
-    return bool(_ENGLISH.search(head) or _CHINESE.search(head))
+    return bool(_ENGLISH().search(head) or _CHINESE().search(head))
