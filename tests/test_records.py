@@ -197,3 +197,14 @@ def test_one_root_catches_every_error_and_its_exit_code_is_usage():
 def test_a_missing_extra_prints_its_pip_line():
     message = str(errors.MissingExtraError("the transformers adapter", "local"))
     assert "pip install 'evalharness[local]'" in message
+
+
+def test_a_stamped_request_is_the_same_one_at_a_place():
+    given: dict[str, object] = {
+        "kind": "classify", "role": "judge", "messages": (Message("user", "a"),),
+        "continuation": "b", "choice": "c", "text": "d", "decoding": Decoding(7), "seed": 1,
+        "slot": None, "repeat": 3,
+    }  # fmt: skip
+    assert list(given) == [field.name for field in dataclasses.fields(Request)]
+    request, slot = Request(**given), Slot("t", "s", 0, "judge", 0)
+    assert request.stamped(slot, 5) == dataclasses.replace(request, slot=slot, seed=5)

@@ -15,9 +15,9 @@ from evalharness.store.journal import Entry, Journal
 __all__ = ["Writer"]
 
 
-#: Seconds: commits that usually take longer would hold up the loop. One alone may be a checkpoint.
+#: Seconds: commits that take longer would hold up the loop. One alone may be a checkpoint.
 _SLOW = 0.02
-_REMEMBERED = 8
+_SLOW_IN_A_ROW = 3
 #: Of those that waited for one commit, so many go on in one turn of the loop. Were it all of them,
 #: they would ask their next questions in one burst, get the answers in one burst, and so on: each
 #: would wait for the work of all (engine.py in benchmarks/: 1.26 times the limit, not 1.11).
@@ -46,8 +46,8 @@ class Writer:
         self._cache = cache
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
         self._in_thread = in_thread
-        #: Seconds that a commit takes; the last ones count most.
-        self._usual = 0.0
+        #: How many slow commits came one after another.
+        self._slow = 0
         self._waiting: list[_Waiting] = []
         #: A commit of what waits is due in the loop's next turn, or under way in the thread.
         self._due = False
@@ -70,6 +70,8 @@ class Writer:
         Args:
             keys: for each entry, under what its answer may serve other requests; None: it may not.
         """
+        if len(entries) != len(keys):
+            raise ValueError(f"{len(entries)} entries and {len(keys)} keys")
         loop = asyncio.get_running_loop()
         done: asyncio.Future[None] = loop.create_future()
         self._waiting.append(_Waiting(entries, keys, done))
@@ -80,6 +82,8 @@ class Writer:
 
     def _flush(self) -> None:
         """Commit what waits: what arrived in one turn of the loop goes together."""
+        if not self._waiting or self._running is not None:
+            return  # closed meanwhile: all of it is on its way
         if self._in_thread:
             self._running = asyncio.get_running_loop().create_task(self._flush_in_thread())
             return
@@ -120,8 +124,8 @@ class Writer:
                     if key is not None and isinstance(entry.answer, Response)
                 ]
             )
-        self._usual += (time.perf_counter() - start - self._usual) / _REMEMBERED
-        self._in_thread = self._in_thread or self._usual > _SLOW
+        self._slow = self._slow + 1 if time.perf_counter() - start > _SLOW else 0
+        self._in_thread = self._in_thread or self._slow >= _SLOW_IN_A_ROW
         return first
 
     def _settle(self, batch: Sequence[_Waiting], number: int) -> None:
@@ -131,7 +135,9 @@ class Writer:
             number: of the batch's first entry.
         """
         for waiting in batch[:_AT_ONCE]:
-            for key, entry in zip(waiting.keys, waiting.entries, strict=True):
+            for key, entry in zip(
+                waiting.keys, waiting.entries, strict=True
+            ):  # as `commit` checked
                 if key is not None and isinstance(entry.answer, Response):
                     self.remember(key, number)
                 number += 1

@@ -81,10 +81,14 @@ class SamplesWriter:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_details: object) -> None:
-        if kind is None:
-            self.close()
-        else:
+        if kind is not None:
             self.abandon()
+            return
+        try:
+            self.close()
+        except BaseException:
+            self.abandon()
+            raise
 
     def write(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Append rows."""

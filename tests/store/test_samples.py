@@ -93,6 +93,7 @@ def test_rows_come_back_as_they_were_written(tmp_path):
     assert found == rows
     with pytest.raises(OverflowError), SamplesWriter(tmp_path / "u", []) as table:
         table.write([{"task": "t", "epoch": 2**31}])
+    assert [path.name for path in tmp_path.iterdir()] == ["t"]
 
 
 @pytest.mark.parametrize("group_size", [4, 5, 100])
