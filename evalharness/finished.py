@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from evalharness import pipeline
-from evalharness.errors import ConfigError, RunCorruptError
+from evalharness.errors import RunCorruptError
 from evalharness.labelling.source import Source
 from evalharness.labelling.stored import labels_of
 from evalharness.records import digest
@@ -20,7 +19,7 @@ from evalharness.scorecard.people import HumanLabels
 from evalharness.scorecard.rows import task_parts
 from evalharness.store.directory import RunDirectory
 
-__all__ = ["Finished", "Model", "sha256", "withheld", "write_whole"]
+__all__ = ["Finished", "Model", "sha256", "withheld"]
 
 #: Rows that are Python objects at once.
 _BATCH = 1_024
@@ -113,21 +112,6 @@ class Finished(Source):
                 for row in batch.to_pylist():
                     yield {"task": task, **row}
 
-    def outside(self, path: Path) -> Path:
-        """``path``, made sure that nothing is written into a run: this one or another.
-
-        Raises:
-            ConfigError: it lies in a run's folder.
-        """
-        whole = path.resolve()
-        for folder in (whole, *whole.parents):
-            if (folder / self.directory.run_json.name).is_file():
-                raise ConfigError(
-                    f"--out {path}: lies in the run {folder.name}, which is sealed; "
-                    "name a place outside it"
-                )
-        return path
-
 
 def sha256(text: str) -> str:
     """SHA-256 of a text in UTF-8, as hexadecimal digits."""
@@ -137,26 +121,3 @@ def sha256(text: str) -> str:
 def withheld(text: str) -> str:
     """What stands in the place of a text that is not shown."""
     return f"[withheld, SHA-256 {sha256(text)}]"
-
-
-def write_whole(path: Path, chunks: Iterable[str], *, encoding: str = "utf-8") -> None:
-    """Write a text file bit by bit; it appears under its name only when it is whole.
-
-    Raises:
-        ConfigError: the path is a folder, or its folder cannot be made.
-    """
-    if path.is_dir():
-        raise ConfigError(f"--out {path}: is a folder; name a file")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError):
-        raise ConfigError(f"--out {path}: {path.parent} is no folder; name another") from None
-    temporary = path.with_name(path.name + ".tmp")
-    try:
-        with temporary.open("w", encoding=encoding, errors="replace", newline="") as handle:
-            handle.writelines(chunks)
-            handle.flush()
-            os.fsync(handle.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

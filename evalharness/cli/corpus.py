@@ -129,9 +129,9 @@ def _classifier(named: str | None, attribute: str, threshold: float) -> Classifi
 
 def _write(found: Audit, out: Path, *, sheet: bool) -> None:
     from evalharness.corpus.labels import write_labels
+    from evalharness.outfile import write_file
 
-    out.mkdir(parents=True, exist_ok=True)
     text = json.dumps(found.to_json(), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    (out / "audit.json").write_text(text, encoding="utf-8", newline="\n")
+    write_file(out / "audit.json", text, "--out")
     if sheet:
         write_labels(out / "labels.csv", found.manual)

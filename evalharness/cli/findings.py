@@ -42,7 +42,8 @@ def findings(
     from evalharness.findings.collect import Listing
     from evalharness.findings.formats import FORMATS, as_text
     from evalharness.findings.model import Disclosure
-    from evalharness.finished import Finished, write_whole
+    from evalharness.finished import Finished
+    from evalharness.outfile import outside_runs, write_whole
     from evalharness.yamlfile import did_you_mean
 
     name = format_ or ("json" if as_json or out is not None else None)
@@ -54,7 +55,7 @@ def findings(
     finished = Finished.of(run)
     listing = Listing(finished, Disclosure.of(stated, finished.measured), task, with_text)
     if out is not None:
-        write_whole(finished.outside(out), FORMATS[name or "json"](listing))
+        write_whole(outside_runs(out), FORMATS[name or "json"](listing))
         if not quiet:
             typer.echo(f"Findings: {out}")
     elif name is not None:

@@ -19,7 +19,8 @@ from evalharness.errors import ConfigError
 from evalharness.exports.eee_samples import VERSION, Samples, sample_lines
 from evalharness.exports.figures import Choices, Figure, figures_of
 from evalharness.exports.writing import json_text
-from evalharness.finished import Finished, Model, write_whole
+from evalharness.finished import Finished, Model
+from evalharness.outfile import write_whole
 from evalharness.records import digest
 from evalharness.store.directory import file_sha256
 from evalharness.tasks.planned import PlannedTask

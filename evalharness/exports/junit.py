@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from evalharness.exports.figures import Choices, Figure, figures_of
-from evalharness.finished import Finished, write_whole
+from evalharness.finished import Finished
 from evalharness.gating import gate_run
+from evalharness.outfile import write_whole
 from evalharness.policies import recorded
 from evalharness.reports import gates
 from evalharness.reports.junit import Case, as_xml

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evalharness.exports.figures import Choices, Figure, figures_of
-from evalharness.finished import Finished, write_whole
+from evalharness.finished import Finished
+from evalharness.outfile import write_whole
 from evalharness.reports.numbers import Quantity, level
 from evalharness.reports.text import markdown, plain
 

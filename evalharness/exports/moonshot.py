@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from evalharness.exports.figures import Choices, figures_of, shown
-from evalharness.finished import Finished, write_whole
+from evalharness.finished import Finished
+from evalharness.outfile import write_whole
 from evalharness.records import OutcomeKind
 from evalharness.tasks.planned import PlannedTask
 

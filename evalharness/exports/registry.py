@@ -14,6 +14,7 @@ from evalharness.exports.model_card import write_model_card
 from evalharness.exports.moonshot import write_moonshot
 from evalharness.exports.tables import write_tables
 from evalharness.finished import Finished
+from evalharness.outfile import outside_runs
 from evalharness.yamlfile import did_you_mean
 
 __all__ = ["FORMATS", "export_run"]
@@ -67,4 +68,4 @@ def export_run(run: Path, format_: str, out: Path, choices: Choices) -> list[Pat
     if chosen.is_folder and out.is_file():
         raise ConfigError(f"--out {out}: is a file; {format_} takes a folder for its files")
     finished = Finished.of(run)
-    return chosen.write(finished, finished.outside(out), choices)
+    return chosen.write(finished, outside_runs(out), choices)

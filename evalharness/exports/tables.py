@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from evalharness.exports.figures import Choices, Figure, figures_of, texts_of
-from evalharness.finished import Finished, write_whole
+from evalharness.finished import Finished
+from evalharness.outfile import write_whole
 from evalharness.spreadsheet import guarded
 from evalharness.store.samples import TIMING_COLUMNS
 

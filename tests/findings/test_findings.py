@@ -14,6 +14,7 @@ from evalharness.evidence import merkle
 from evalharness.findings.collect import Listing
 from evalharness.findings.model import Disclosure
 from evalharness.finished import Finished
+from evalharness.outfile import outside_runs
 from evalharness.records import Failure
 from evalharness.rescore import rescore
 from evalharness.store.directory import RunDirectory
@@ -143,7 +144,7 @@ def test_what_people_said_stands_beside_the_judges_verdict(tmp_path):
     assert set(found) == {n for n in range(40) if world.called[n]}
     # a later scoring lies within its run: neither is written into
     with pytest.raises(ConfigError, match=run.run_id):
-        Finished.of(scored).outside(run.path / "new" / "findings.json")
+        outside_runs(run.path / "new" / "findings.json")
     for number, finding in found.items():
         assert finding.people.labelled == 1
         assert finding.people.confirmed == world.harmful[number]
