@@ -36,9 +36,9 @@ def test_a_summary_is_added_to_and_what_cannot_be_written_is_told(tmp_path):
     for text in ("one\n", "two\n"):
         write_file(path, text, "--summary", append=True)
     assert path.read_text() == "one\ntwo\n"
-    with pytest.raises(ConfigError, match="--html .* is a folder; name a file"):
+    with pytest.raises(ConfigError, match=r"--html .* is a folder; name a file"):
         write_file(tmp_path / "new", b"", "--html")
-    with pytest.raises(ConfigError, match="--html .*no folder"):
+    with pytest.raises(ConfigError, match=r"--html .*no folder"):
         write_file(path / "below.html", b"", "--html")
-    with pytest.raises(ConfigError, match="--summary .*cannot be written"):
+    with pytest.raises(ConfigError, match=r"--summary .*cannot be written"):
         write_file(tmp_path / "new", b"", "--summary", append=True)
