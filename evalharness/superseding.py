@@ -6,7 +6,7 @@ Whoever has both folders can tell that the right report was superseded, and whic
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -83,9 +83,18 @@ def earlier_of(engagement: Engagement, base: Path, own: RunDirectory) -> Earlier
     )
 
 
-def issued_faults(directory: RunDirectory, issued: Issued) -> list[str]:
-    """Whether the report's id follows from the records, and stands on its pages."""
-    faults = []
+def issued_faults(directory: RunDirectory, issued: Issued, digests: Mapping[str, str]) -> list[str]:
+    """Whether the report's id follows from the records, and its pages are those that were sealed.
+
+    Args:
+        digests: of the folder's files as they are.
+    """
+    sealed = directory.read_json(directory.manifest).get("files", {})
+    faults = [
+        f"{path.name}: was changed since it was drawn"
+        for path in drawn_files(directory, [ASSURANCE])
+        if digests.get(path.name) != sealed.get(path.name)
+    ]
     if (found := _derived_id(directory)) != issued.report:
         faults.append(f"{RECORD}: {issued.report}, but the records give {found}")
     named = directory.read_json(directory.path / ENGAGEMENT).get("supersedes") or {}

@@ -13,6 +13,7 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -22,7 +23,7 @@ from evalharness import pipeline, policies
 from evalharness.engine.drive import drive
 from evalharness.engine.loop import run_to_end
 from evalharness.engine.plan import measurement_of
-from evalharness.errors import EvalHarnessError
+from evalharness.errors import EvalHarnessError, RunConflictError
 from evalharness.labelling.draw import draw_keys
 from evalharness.labelling.source import Source
 from evalharness.labelling.stored import labels_of
@@ -45,13 +46,21 @@ _BATCH = 16_384
 #: Task, sample, epoch, generation: what a row is known by.
 _Key: TypeAlias = tuple[str, str, int, int]
 
+#: The digests of the run's files as they are: `RunDirectory.digests`.
+_Digests: TypeAlias = Callable[[], dict[str, str]]
+
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that must hold, and what speaks against it."""
+    """One thing that must hold, and what speaks against it.
+
+    Args:
+        checked: False: it needs something that was not given, and nothing is said of it.
+    """
 
     name: str
     faults: list[str]
+    checked: bool = True
 
 
 def verify_run(
@@ -69,17 +78,21 @@ def verify_run(
         identity: who should have signed through sigstore; without it a bundle is only looked at.
 
     Raises:
-        ConfigError: ``key`` is no public key; MissingExtraError: sigstore's library is missing.
+        ConfigError: ``key`` is no public key; RunError: a superseded folder holds no run;
+            MissingExtraError: sigstore's library is missing.
     """
+    for folder in superseded:
+        RunDirectory.existing(folder)
+    digests = cache(directory.digests)  # once, for all that are about files
     checks = [
-        *_signature(directory, key),
-        *_bundles(directory, identity),
-        *_records(directory),
+        *_signature(directory, key, digests),
+        *_bundles(directory, identity, digests),
+        *_records(directory, digests),
     ]
-    return [*checks, *_report(directory, superseded)] if directory.is_finished else checks
+    return [*checks, *_report(directory, superseded, digests)] if directory.is_finished else checks
 
 
-def _signature(directory: RunDirectory, key: Path | None) -> list[Check]:
+def _signature(directory: RunDirectory, key: Path | None, digests: _Digests) -> list[Check]:
     """What speaks for and against the signature; nothing where there is none and none is asked."""
     from evalharness.evidence import keys, sign
 
@@ -87,32 +100,44 @@ def _signature(directory: RunDirectory, key: Path | None) -> list[Check]:
     if not directory.attestation.is_file():
         fault = "it is not signed: 'evalharness sign RUN --key FILE'"
         return [] if key is None else [Check("the run is signed by the key", [fault])]
-    name = (
-        "the signature is whole; give --key FILE to check whose it is"
-        if public is None
-        else f"signed by the key {keys.key_id(public)[:16]}"
-    )
-    return [
-        _check(name, lambda: sign.envelope_faults(directory, public)),
-        _check(
-            "what was signed is what lies here",
-            lambda: sign.statement_faults(directory, sign.signed_statements(directory)),
-        ),
-    ]
+    given = None if public is None else keys.key_id(public)
+    name = "the signature's file is whole" if given is None else f"signed by the key {given}"
+    checks = [_check(name, lambda: sign.envelope_faults(directory, public))]
+    try:
+        signed = sign.statements_by_key(directory)
+    except ValueError:
+        return checks  # which says so
+    for one, statements in signed.items():
+        by = f" (key {one})" if len(signed) > 1 else ""
+        about = partial(_about, directory, statements, digests)
+        checks.append(_check(f"what was signed is what lies here{by}", about))
+        if one != given:
+            asked = f"whether the key {one} signed; give its file with --key"
+            checks.append(Check(asked, [], checked=False))
+    return checks
 
 
-def _bundles(directory: RunDirectory, identity: Expected | None) -> list[Check]:
+def _about(
+    directory: RunDirectory, statements: Sequence[dict[str, Any]], digests: _Digests
+) -> list[str]:
+    """Where what one signer signed is not what lies here."""
+    from evalharness.evidence import sign
+
+    return sign.statement_faults(directory, statements, digests())
+
+
+def _bundles(directory: RunDirectory, identity: Expected | None, digests: _Digests) -> list[Check]:
     """What speaks for and against sigstore's bundles; nothing where none are, and none asked."""
-    from evalharness.evidence import keyless, sign
+    from evalharness.evidence import keyless
 
     if not directory.bundles.is_file():
         fault = "it has no bundle: 'evalharness sign RUN --sigstore'"
         return [] if identity is None else [Check("the run is signed through sigstore", [fault])]
+    whose = []
     if identity is None:
-        first = _check(
-            "the sigstore bundle is whole; give --identity and --issuer to check whose it is",
-            lambda: keyless.form_faults(directory),
-        )
+        first = _check("the sigstore bundle is whole", lambda: keyless.form_faults(directory))
+        asked = "who signed through sigstore; give --identity and --issuer"
+        whose = [Check(asked, [], checked=False)]
     else:
         trust = identity.service.trust()  # what is missing there says nothing of the run
         first = _check(
@@ -123,16 +148,18 @@ def _bundles(directory: RunDirectory, identity: Expected | None) -> list[Check]:
         first,
         _check(
             "what the bundle is about is what lies here",
-            lambda: sign.statement_faults(directory, keyless.statements_of(directory)),
+            lambda: _about(directory, keyless.statements_of(directory), digests),
         ),
+        *whose,
     ]
 
 
-def _records(directory: RunDirectory) -> list[Check]:
+def _records(directory: RunDirectory, digests: _Digests) -> list[Check]:
     if not directory.is_finished:
         reason = "it was not finished: there is no manifest.json; run its config again to resume"
         return [Check("the run is whole", [reason])]
-    checks = [_check("every file is as the manifest recorded it", directory.check_seal)]
+    sealed = "every file is as the manifest recorded it"
+    checks = [_check(sealed, lambda: directory.check_seal(digests()))]
     run: dict[str, Any] = {}
     journal: Journal | None = None
     try:
@@ -169,7 +196,7 @@ def _records(directory: RunDirectory) -> list[Check]:
             *_superseded(directory, run),
         ]
     except (EvalHarnessError, KeyError, TypeError, ValueError) as fault:
-        checks.append(Check("the records can be read", [f"{type(fault).__name__}: {fault}"]))
+        checks.append(Check("the records can be read", [_said(fault)]))
     finally:
         if journal is not None:
             journal.close()
@@ -180,7 +207,15 @@ def _check(name: str, work: Callable[[], list[str]]) -> Check:
     try:
         return Check(name, work())
     except Exception as fault:  # noqa: BLE001 - damaged records can fail in any way; that is a fault
-        return Check(name, [f"could not be checked: {type(fault).__name__}: {fault}"])
+        return Check(name, [f"could not be checked: {_said(fault)}"])
+
+
+def _said(fault: Exception) -> str:
+    """What stopped a check, for whoever received the run."""
+    if isinstance(fault, EvalHarnessError):
+        return str(fault)
+    what = str(fault) if isinstance(fault, OSError | ValueError) else repr(fault)
+    return f"a file that it reads is damaged ({what})"
 
 
 def _superseded(directory: RunDirectory, run: dict[str, Any]) -> list[Check]:
@@ -200,7 +235,7 @@ def _superseded(directory: RunDirectory, run: dict[str, Any]) -> list[Check]:
     return [_check(f"it follows from {source['run_id']}, which is unchanged", faults)]
 
 
-def _report(directory: RunDirectory, superseded: Sequence[Path]) -> list[Check]:
+def _report(directory: RunDirectory, superseded: Sequence[Path], digests: _Digests) -> list[Check]:
     """Of an assurance report: its id, and the earlier reports that it supersedes."""
     from evalharness import superseding
     from evalharness.reports.issued import issued_of
@@ -212,16 +247,15 @@ def _report(directory: RunDirectory, superseded: Sequence[Path]) -> list[Check]:
     checks = []
     if issued is not None:
         name = f"report {issued.report} is about these records"
-        checks.append(_check(name, lambda: superseding.issued_faults(directory, issued)))
+        checks.append(_check(name, lambda: superseding.issued_faults(directory, issued, digests())))
     earlier = None if issued is None else issued.supersedes
     if superseded:
         named = "superseded reports are what they were, and in no circle"
         checks.append(_check(named, lambda: superseding.chain_faults(directory, superseded)))
     elif earlier is not None:
         how = "" if earlier.files else ", known by its id alone"
-        checks.append(
-            Check(f"supersedes {earlier.report}{how}; give --supersedes FOLDER to check it", [])
-        )
+        named = f"that it supersedes {earlier.report}{how}; give --supersedes FOLDER"
+        checks.append(Check(named, [], checked=False))
     return checks
 
 
@@ -350,15 +384,18 @@ def _rows(
     identities: dict[Role, Any] = run["models"]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "samples.parquet"
-        run_to_end(
-            drive(
-                journal,
-                [(task, pipeline.scorer_of(task)) for task in tasks],
-                path,
-                seed=run["seed"],
-                identities=identities,
+        try:
+            run_to_end(
+                drive(
+                    journal,
+                    [(task, pipeline.scorer_of(task)) for task in tasks],
+                    path,
+                    seed=run["seed"],
+                    identities=identities,
+                )
             )
-        )
+        except RunConflictError:
+            return [f"{directory.journal.name}: an answer belongs to another request or model"]
         return _row_faults(directory.samples, path)
 
 

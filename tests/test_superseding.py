@@ -222,7 +222,7 @@ def test_a_chain_of_reports_is_followed_from_the_files_alone(chain, capsys):
     assert not faults(latest, middle)
     assert not faults(latest, first, middle)
     assert run_app(["verify", str(latest)]) == 0
-    assert "give --supersedes FOLDER to check it" in capsys.readouterr().out
+    assert "not checked: that it supersedes EH-" in capsys.readouterr().out
     asked = ["verify", str(latest), "--supersedes", str(middle), "--supersedes", str(first)]
     assert run_app(asked) == 0
     assert "holds   superseded reports are what they were" in capsys.readouterr().out
@@ -236,6 +236,30 @@ def test_a_folder_of_another_chain_is_named(chain, run, report):
     other = report(run, customer="Somebody else")
     assert any(f"report {other} is superseded by none" in f for f in faults(latest, middle, run))
     assert faults(first, middle) == ["the run has no assurance report that supersedes another"]
+
+
+def test_the_report_says_how_a_customer_checks_who_signed(run, report, tmp_path):
+    report(run)
+    assert f"evalharness verify {run.name} --key FILE.pub" in words(run)
+    assert run_app(["new", "engagement", str(tmp_path / "begun.yaml")]) == 0
+    docs = Path(__file__).parents[1] / "docs" / "assurance.md"
+    for page in (tmp_path / "begun.yaml", docs):  # `cp -r RUN handed-over` makes the run's folder
+        assert re.search(r"^#? +run: \./handed-over +#", page.read_text("utf-8"), re.MULTILINE)
+
+
+def test_a_superseded_folder_that_is_not_there_is_a_sentence(chain, tmp_path, capsys):
+    assert run_app(["verify", str(chain[0]), "--supersedes", str(tmp_path / "nix")]) == 2
+    done = capsys.readouterr()
+    assert "nix: there is no such run folder" in done.err
+    assert done.out == ""
+
+
+def test_a_report_whose_page_was_changed_is_not_about_these_records(run, report):
+    found = report(run)
+    page = run / "assurance.html"
+    page.write_bytes(page.read_bytes().replace(b"Example Clinic", b"Example clinic"))
+    (check,) = [c for c in verify_run(RunDirectory(run)) if found in c.name]
+    assert check.faults == ["assurance.html: was changed since it was drawn"]
 
 
 def test_an_earlier_report_that_was_changed_is_found(chain):

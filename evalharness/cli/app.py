@@ -38,6 +38,7 @@ __all__ = ["DEBUG_VARIABLE", "app", "run_app"]
 
 #: Of DESIGN section 7.
 _INTERRUPTED = 130
+_UNREAD = 141
 #: Of a fault of evalharness itself too: 1 is kept for checks that failed.
 _CRASHED = 2
 
@@ -67,6 +68,8 @@ def _command(function: Callable[..., int]) -> Callable[..., None]:
             for line in str(fault).splitlines():
                 sys.stderr.write(f"evalharness: {line}\n")
             code = fault.exit_code
+        except BrokenPipeError:
+            code = _unread()
         except OSError as fault:
             name = f"{fault.filename}: " if fault.filename else ""
             sys.stderr.write(
@@ -85,6 +88,20 @@ def _command(function: Callable[..., int]) -> Callable[..., None]:
         raise typer.Exit(code)
 
     return leaving
+
+
+def _unread() -> int:
+    """Whoever read the output (``| head``) has read enough: no more is written, and none is wrong.
+
+    The code is the one that a shell gives a program which ends so.
+    """
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BrokenPipeError:
+            os.dup2(nowhere, stream.fileno())
+    return _UNREAD
 
 
 def _crashed(fault: Exception) -> int:

@@ -148,9 +148,14 @@ class Progress:
         sys.stderr.flush()
 
 
-def removed_line(names: Sequence[str]) -> str:
-    """What is said of reports that were taken away."""
-    return f"removed, drawn from an earlier state: {', '.join(names)}; draw them again"
+def removed_line(names: Sequence[str], others: Sequence[str] = ()) -> str:
+    """What is said of reports that were taken away.
+
+    Args:
+        others: what is another now; without it the run itself.
+    """
+    why = f" (another now: {'; '.join(others)})" if others else ""
+    return f"removed, drawn from an earlier state: {', '.join(names)}; draw them again{why}"
 
 
 def _shown(counts: Counter[str]) -> str:

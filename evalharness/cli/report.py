@@ -81,7 +81,7 @@ def report(
     from evalharness.errors import ConfigError, RunCorruptError
     from evalharness.pipeline import load_scorecard
     from evalharness.reports import write
-    from evalharness.reports.drawn import drawn_files
+    from evalharness.reports.drawn import differing, drawn_files, given_to
     from evalharness.reports.engagement import load_engagement
     from evalharness.reports.formats import Output
     from evalharness.store.directory import RunDirectory
@@ -108,7 +108,7 @@ def report(
                 f"{directory.path}: {faults[0]}; a report of changed records would hide it. "
                 "'evalharness verify' says more"
             )
-        before = drawn_files(directory)
+        before, given = drawn_files(directory), given_to(directory)
         if sets:
             _change(directory, scorecard, sets)
         if kind is Kind.LABEL:
@@ -125,14 +125,27 @@ def report(
             )  # fmt: skip
         directory.seal()
         removed = [path.name for path in before if not path.exists()]
+        others = differing(given, given_to(directory))
     if not quiet:
         for path in written:
             typer.echo(f"Report: {path}")
         if removed:
-            typer.echo(removed_line(removed), err=True)
+            typer.echo(removed_line(removed, others), err=True)
+        _tell_untranslated(declared, lang)
         if directory.is_signed:
             typer.echo("The run was signed before this; sign it again if a file changed")
     return 0
+
+
+def _tell_untranslated(declared: tuple[Engagement, Path] | None, lang: str) -> None:
+    """Say which of the engagement's texts the report shows in another language than its own."""
+    missing = [] if declared is None else declared[0].untranslated(lang)
+    if missing:
+        typer.echo(
+            f"not in {lang}, and shown as written: {', '.join(missing)}; add them under "
+            f"translations.{lang}",
+            err=True,
+        )
 
 
 def _check_options(

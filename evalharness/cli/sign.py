@@ -39,6 +39,7 @@ def sign(
     """Sign a finished run: in-toto statements with its files' digests and its figures."""
     from evalharness.errors import ConfigError
     from evalharness.evidence.keyless import Service
+    from evalharness.evidence.keys import key_id, private_key
     from evalharness.evidence.sign import Keyless, sign_run
     from evalharness.store.directory import RunDirectory
 
@@ -47,18 +48,26 @@ def sign(
             "sign: --identity-token, --staging and --trust-config belong to --sigstore"
         )
     service = Service(staging=staging, config=trust_config)
-    written = sign_run(
+    signed = sign_run(
         RunDirectory.existing(run),
         key,
         signer=by,
         sigstore=Keyless(service, identity_token) if sigstore else None,
     )
     if not quiet:
-        for path in written:
+        for path in signed.files:
             typer.echo(f"Signed: {path}")
-        if key is not None:
+        for name in signed.kept:
+            typer.echo(f"kept, for it is about these files too: the signature by the key {name}")
+        for name in signed.removed:
             typer.echo(
-                f"Whoever has the public key checks it: evalharness verify {run} --key FILE.pub"
+                f"taken away, for it was about other files: the signature by the key {name}",
+                err=True,
+            )
+        if key is not None:
+            typer.echo(f"key id {key_id(private_key(key).public_key())}")
+            typer.echo(
+                f"Whoever has the public key checks it: evalharness verify {run} --key {key}.pub"
             )
         if sigstore:
             typer.echo(f"Anybody checks it: evalharness verify {run} --identity YOU --issuer URL")

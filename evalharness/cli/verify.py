@@ -12,6 +12,7 @@ from evalharness.cli.options import Json, Quiet, RunPath, Staging, TrustConfig
 
 if TYPE_CHECKING:
     from evalharness.evidence.keyless import Expected, Service
+    from evalharness.store.directory import RunDirectory
 
 
 def verify(
@@ -53,24 +54,41 @@ def verify(
     service = keyless.Service(staging, offline, trust_config)
     expected = _expected(identity, issuer, service)
     checks = verify_run(directory, key, supersedes or (), expected)
-    failed = [check for check in checks if check.faults]
+    made = [check for check in checks if check.checked]
+    left = [check for check in checks if not check.checked]
+    failed = [check for check in made if check.faults]
     if as_json:
-        shown = [{"check": c.name, "holds": not c.faults, "faults": c.faults} for c in checks]
+        shown = [
+            {"check": c.name, "holds": not c.faults if c.checked else None, "faults": c.faults}
+            for c in checks
+        ]
         typer.echo(json.dumps(shown, indent=1, ensure_ascii=False))
     elif not quiet:
-        for check in checks:
+        for check in made:
             typer.echo(f"{'FAILED' if check.faults else 'holds '}  {check.name}")
             for fault in check.faults[:10]:
                 typer.echo(f"          {fault}")
             if len(check.faults) > 10:
                 typer.echo(f"          and {len(check.faults) - 10} more")
+        for check in left:
+            typer.echo(f"not checked: {check.name}")
         if key is not None and not failed:
             for line in MEANING:
                 typer.echo(f"the signature {line}")
         if expected is not None and not failed:
             for line in keyless.MEANING:
                 typer.echo(f"the bundle {line}")
+        typer.echo(_verdict(directory, len(made), len(failed), len(left)))
     return 1 if failed else 0
+
+
+def _verdict(directory: RunDirectory, made: int, failed: int, left: int) -> str:
+    """The last line: whether it was verified, and what that leaves open."""
+    if failed:
+        return f"NOT verified: {failed} of {made} checks failed"
+    more = f"; {left} not checked" if left else ""
+    unsigned = "" if directory.is_signed else "; nobody signed the run"
+    return f"verified: all {made} checks hold{more}{unsigned}"
 
 
 def _expected(identity: str | None, issuer: str | None, service: Service) -> Expected | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
         Ed25519PublicKey,
     )
 
-__all__ = ["PAYLOAD_TYPE", "Envelope", "pack", "unpack"]
+__all__ = ["PAYLOAD_TYPE", "Envelope", "pack", "text_of", "unpack"]
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 
@@ -70,23 +71,28 @@ def _line(envelope: Envelope) -> str:
     )
 
 
-def pack(statement: dict[str, Any], key: Ed25519PrivateKey) -> str:
-    """One line: the statement in an envelope that is signed with ``key``."""
+def pack(statement: dict[str, Any], key: Ed25519PrivateKey) -> Envelope:
+    """The statement in an envelope that is signed with ``key``."""
     from evalharness.evidence.keys import key_id
 
     payload = json.dumps(statement, ensure_ascii=False, allow_nan=False).encode()
     signature = key.sign(_encoded(payload))
-    return _line(Envelope(payload, key_id(key.public_key()), signature))
+    return Envelope(payload, key_id(key.public_key()), signature)
+
+
+def text_of(envelopes: Iterable[Envelope]) -> str:
+    """The file that holds these envelopes."""
+    return "".join(f"{_line(envelope)}\n" for envelope in envelopes)
 
 
 def unpack(text: str) -> list[Envelope]:
     """The envelopes of a file.
 
     Raises:
-        ValueError: it is not, byte for byte, what `pack` writes: something was changed or added.
+        ValueError: it is not, byte for byte, what `text_of` writes: something was changed or added.
     """
     found = [_read(line) for line in text.splitlines()]
-    if not found or "".join(f"{_line(envelope)}\n" for envelope in found) != text:
+    if not found or text_of(found) != text:
         raise ValueError("not as it was written: bytes were changed, added or taken away")
     return found
 

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalharness import pipeline
-from evalharness.errors import ConfigError, RunCorruptError
+from evalharness.errors import ConfigError, EvalHarnessError, RunCorruptError
 from evalharness.evidence import dsse, keyless, keys, merkle
 from evalharness.evidence.statement import PREDICATE_TYPE, statements
-from evalharness.store.directory import RunDirectory, file_sha256
+from evalharness.store.directory import RunDirectory
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 __all__ = [
-    "MEANING", "Keyless", "envelope_faults", "proven_row", "sign_run", "signed_statements",
-    "statement_faults",
+    "MEANING", "Keyless", "Signed", "envelope_faults", "envelopes_by_key", "proven_row", "sign_run",
+    "statement_faults", "statements_by_key",
 ]  # fmt: skip
 
 
@@ -33,6 +33,21 @@ class Keyless:
 
     service: keyless.Service
     variable: str | None = None
+
+
+@dataclass(frozen=True)
+class Signed:
+    """What came of signing.
+
+    Args:
+        files: those that were written.
+        kept: ids of other keys whose signatures are about these very files, and stay.
+        removed: signatures that were about other files, and were taken away: ids of their keys.
+    """
+
+    files: tuple[Path, ...]
+    kept: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
 
 
 #: What a reader of a valid signature may conclude, and what not.
@@ -49,16 +64,15 @@ def sign_run(
     *,
     signer: str | None = None,
     sigstore: Keyless | None = None,
-) -> list[Path]:
+) -> Signed:
     """Write statements about the run, signed: by a key, by an identity, or by both.
+
+    A run may be signed by several keys: what others signed stays where it is about these files.
 
     Args:
         key: file of the tester's private Ed25519 key; writes ``attestation.intoto.jsonl``.
         signer: who signs, in words.
         sigstore: sign with an identity; writes ``attestation.sigstore.jsonl``.
-
-    Returns:
-        The files that were written.
 
     Raises:
         ConfigError: no such key, neither key nor identity; what `keyless.sign_bundles` raises.
@@ -80,55 +94,113 @@ def sign_run(
             signer=signer,
             when=datetime.now(UTC).isoformat(timespec="seconds"),
         )
-        written = []
+        written: list[Path] = []
+        others: list[dsse.Envelope] = []
+        gone: list[str] = []
         if sigstore is not None:
             written.append(
                 keyless.sign_bundles(directory, found, sigstore.service, sigstore.variable)
             )
         if private is not None:
-            lines = [dsse.pack(statement, private) for statement in found]
-            directory.write_text(directory.attestation, "".join(f"{line}\n" for line in lines))
+            own = [dsse.pack(statement, private) for statement in found]
+            others, gone = _others(directory, keys.key_id(private.public_key()))
+            directory.write_text(directory.attestation, dsse.text_of([*others, *own]))
             written.append(directory.attestation)
-    return written
+    kept = dict.fromkeys(envelope.key_id for envelope in others)
+    return Signed(tuple(written), tuple(kept), tuple(gone))
+
+
+def _others(directory: RunDirectory, own: str) -> tuple[list[dsse.Envelope], list[str]]:
+    """What other keys signed and still fits, and the ids of the keys of what does not."""
+    if not directory.attestation.is_file():
+        return [], []
+    try:
+        signed = envelopes_by_key(directory)
+    except ValueError:
+        return [], ["a key that is not known, for the file was damaged"]
+    kept: list[dsse.Envelope] = []
+    gone = []
+    for name, envelopes in signed.items():
+        if name == own:
+            continue
+        try:
+            fits = not statement_faults(directory, [one.statement for one in envelopes])
+        except (EvalHarnessError, KeyError, TypeError, ValueError):  # no statement of ours
+            fits = False
+        if fits:
+            kept += envelopes
+        else:
+            gone.append(name)
+    return kept, gone
+
+
+def envelopes_by_key(directory: RunDirectory) -> dict[str, list[dsse.Envelope]]:
+    """The signed envelopes, by the id of the key that each names.
+
+    Raises:
+        ValueError: the file is damaged.
+    """
+    found: dict[str, list[dsse.Envelope]] = {}
+    for envelope in dsse.unpack(directory.attestation.read_bytes().decode("utf-8", "strict")):
+        found.setdefault(envelope.key_id, []).append(envelope)
+    return found
 
 
 def envelope_faults(directory: RunDirectory, key: Ed25519PublicKey | None) -> list[str]:
-    """What speaks against the signature itself; without a key only that it is whole."""
+    """What speaks against a key's signature itself; without a key only that the file is whole."""
     try:
-        envelopes = dsse.unpack(directory.attestation.read_bytes().decode("utf-8", "strict"))
+        signed = envelopes_by_key(directory)
     except ValueError as fault:
         return [f"{directory.attestation.name}: {fault}"]
     if key is None:
         return []
+    own = signed.get(keys.key_id(key), [])
+    if not own:
+        return [f"not signed by the key that was given, but by {', '.join(signed)}"]
     return [
         f"statement {number}: not signed by the key that was given"
-        for number, envelope in enumerate(envelopes, 1)
+        for number, envelope in enumerate(own, 1)
         if not envelope.signed_by(key)
     ]
 
 
-def signed_statements(directory: RunDirectory) -> list[dict[str, Any]]:
-    """What a key signed, without a look at the signatures."""
-    text = directory.attestation.read_text(encoding="utf-8")
-    return [envelope.statement for envelope in dsse.unpack(text)]
+def statements_by_key(directory: RunDirectory) -> dict[str, list[dict[str, Any]]]:
+    """What each key signed, without a look at the signatures.
+
+    Raises:
+        ValueError: the file is damaged.
+    """
+    signed = envelopes_by_key(directory)
+    return {name: [one.statement for one in envelopes] for name, envelopes in signed.items()}
 
 
-def statement_faults(directory: RunDirectory, found: Sequence[dict[str, Any]]) -> list[str]:
+def statement_faults(
+    directory: RunDirectory,
+    found: Sequence[dict[str, Any]],
+    digests: Mapping[str, str] | None = None,
+) -> list[str]:
     """Where what was signed is not what lies here: files, figures, rows.
 
     Args:
-        found: the statements that were signed.
+        found: the statements that one signer signed.
+        digests: what `RunDirectory.digests` found, where they were made already.
     """
+    present = directory.digests() if digests is None else digests
     figures = [s["predicate"] for s in found if s["predicateType"] == PREDICATE_TYPE]
     if len(figures) != 1:
         return [f"{len(figures)} statements about the run's figures were signed, not one"]
-    again = statements(
-        directory,
-        pipeline.load_scorecard(directory),
-        signer=figures[0]["signed"]["by"],
-        when=figures[0]["signed"]["at"],
-    )
-    faults = []
+    faults = [fault for one in found for fault in _subject_faults(one, present)]
+    try:
+        again = statements(
+            directory,
+            pipeline.load_scorecard(directory),
+            signer=figures[0]["signed"]["by"],
+            when=figures[0]["signed"]["at"],
+        )
+    except (EvalHarnessError, OSError, ValueError):
+        if not faults:  # else the files that were changed are named, and that says it
+            raise
+        return list(dict.fromkeys(faults))
     for kind in sorted({s["predicateType"] for s in (*found, *again)}):
         signed = [s for s in found if s["predicateType"] == kind]
         due = [s for s in again if s["predicateType"] == kind]
@@ -136,17 +208,14 @@ def statement_faults(directory: RunDirectory, found: Sequence[dict[str, Any]]) -
             faults.append(f"{kind}: {len(signed)} statements signed, the run gives {len(due)}")
             continue
         for one, other in zip(signed, due, strict=True):
-            faults += _subject_faults(directory, one)
             faults += _predicate_faults(one["predicate"], other["predicate"])
-    return faults
+    return list(dict.fromkeys(faults))  # statements are about the same files
 
 
-def _subject_faults(directory: RunDirectory, statement: dict[str, Any]) -> list[str]:
+def _subject_faults(statement: dict[str, Any], present: Mapping[str, str]) -> list[str]:
     signed = {part["name"]: part["digest"]["sha256"] for part in statement["subject"]}
-    present = directory.read_json(directory.manifest)["files"]
-    present = {**present, directory.manifest.name: file_sha256(directory.manifest)}
     return [
-        f"{name}: not the file that was signed; sign again if it was changed on purpose"
+        f"{name}: not the file that was signed"
         for name in sorted(signed.keys() | present.keys())
         if signed.get(name) != present.get(name)
     ]

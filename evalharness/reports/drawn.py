@@ -8,13 +8,23 @@ the new seal it would pass for a report of the new figures.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import Any, TypeAlias
 
 from evalharness.reports.issued import ENGAGEMENT, RECORD
 from evalharness.store.directory import RunDirectory
 
-__all__ = ["ASSURANCE", "KINDS", "LABEL", "SCORECARD", "drawn_files", "remove_drawn"]
+__all__ = [
+    "ASSURANCE",
+    "KINDS",
+    "LABEL",
+    "SCORECARD",
+    "differing",
+    "drawn_files",
+    "given_to",
+    "remove_drawn",
+]
 
 #: Kinds of reports, by the stem of their files.
 SCORECARD, ASSURANCE, LABEL = "report", "assurance", "label"
@@ -22,6 +32,9 @@ KINDS = (SCORECARD, ASSURANCE, LABEL)
 
 #: What a kind's page follows from beside the run's records, and lies beside it.
 _RECORDS = {ASSURANCE: (RECORD, ENGAGEMENT), LABEL: ("label.json",)}
+
+#: Of a folder: name of a record -> its content.
+_Given: TypeAlias = Mapping[str, Mapping[str, Any]]
 
 _LANGUAGE = r"(\.[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*)?"
 
@@ -47,3 +60,46 @@ def remove_drawn(directory: RunDirectory, kinds: Collection[str] = KINDS) -> lis
     for path in found:
         path.unlink()
     return [path.name for path in found]
+
+
+def given_to(directory: RunDirectory) -> _Given:
+    """What the reports of a folder follow from beside the run's records, as it is recorded."""
+    paths = [directory.path / name for names in _RECORDS.values() for name in names]
+    return {path.name: directory.read_json(path) for path in paths if path.is_file()}
+
+
+def differing(before: _Given, after: _Given) -> list[str]:
+    """Which inputs of the reports are others now than they were, in words.
+
+    Args:
+        before, after: what `given_to` said.
+    """
+    told = []
+    one, other = before.get(ENGAGEMENT), after.get(ENGAGEMENT)
+    if one is not None and other is not None and one != other:
+        told.append(f"the engagement ({', '.join(_fields(one, other))})")
+    old, new = (given.get(RECORD, {}).get("supersedes") for given in (before, after))
+    if old != new and not told:
+        told.append("the superseded report's files")
+    if "label.json" in before and "label.json" in after:
+        told += _sources(before["label.json"], after["label.json"])
+    return told
+
+
+def _fields(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+    """The engagement's fields that differ, as its file has them."""
+    names = [name for name in {**one, **other} if one.get(name) != other.get(name)]
+    return [f"{name}, or --sample" if name == "samples" else name for name in names]
+
+
+def _sources(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+    """The label's files that were added, are missing now, or are others."""
+    if one == other:
+        return []
+    old, new = (
+        {file["name"]: file["sha256"] for file in label["sources"]} for label in (one, other)
+    )
+    told = [f"the label now without {name}" for name in old if name not in new]
+    told += [f"the label now with {name}" for name in new if name not in old]
+    told += [f"{name} of the label" for name in new if name in old and old[name] != new[name]]
+    return told or ["the label's cells"]

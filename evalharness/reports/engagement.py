@@ -6,15 +6,17 @@ that the report follows from the folder alone.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from evalharness import yamlfile
 from evalharness.errors import ConfigError
+from evalharness.reports.engagement_words import Words
+from evalharness.reports.language import known
 
 __all__ = [
     "Authorisation",
@@ -152,6 +154,9 @@ class Engagement(_Part):
     samples: tuple[str, ...] = Field(
         default=(), description="samples to show beside those drawn: ID, or TASK/ID"
     )
+    translations: Mapping[str, Words] | None = Field(
+        default=None, description="language -> the free texts in it, for reports in that language"
+    )
 
     @model_validator(mode="after")
     def _days_in_order(self) -> Engagement:
@@ -164,9 +169,53 @@ class Engagement(_Part):
             raise ValueError("issued: before the last day of testing")
         return self
 
+    @model_validator(mode="after")
+    def _translations_fit(self) -> Engagement:
+        for language, words in (self.translations or {}).items():
+            for fault in _strangers(self.model_dump(), words.given(), f"translations.{language}"):
+                raise ValueError(fault)
+        return self
+
+    def spoken(self, language: str) -> Engagement:
+        """The same with its free texts in a language, where they are translated."""
+        words = (self.translations or {}).get(language)
+        if words is None:
+            return self
+        return Engagement.model_validate(
+            _replaced(self.model_dump(exclude={"translations"}), words.given())
+        )
+
+    def untranslated(self, language: str) -> list[str]:
+        """Free texts that a translation lacks; none where there is no translation at all."""
+        words = (self.translations or {}).get(language)
+        return [] if words is None else words.lacking(self.model_dump(exclude_defaults=True))
+
     def showing(self, samples: Sequence[str]) -> Engagement:
         """The same with more samples to show."""
         return self.model_copy(update={"samples": (*self.samples, *samples)})
+
+
+def _strangers(given: Any, words: Any, where: str) -> Iterator[str]:
+    """Translations of what is not there: both reports must say the same."""
+    if given is None or given == ():
+        yield f"{where}: translates what is not given; give it, or take this away"
+    elif isinstance(words, dict):
+        for name, word in words.items():
+            yield from _strangers(given[name], word, f"{where}.{name}")
+    elif isinstance(words, tuple):
+        if len(words) != len(given):
+            yield f"{where}: {len(words)} translated, {len(given)} given; one for each, in order"
+        for number, (one, word) in enumerate(zip(given, words, strict=False)):
+            yield from _strangers(one, word, f"{where}[{number}]")
+
+
+def _replaced(given: Any, words: Any) -> Any:
+    """What is given, with the words in the place of its own."""
+    if isinstance(words, dict):
+        return {**given, **{name: _replaced(given[name], word) for name, word in words.items()}}
+    if isinstance(words, tuple):
+        return tuple(_replaced(one, word) for one, word in zip(given, words, strict=True))
+    return words
 
 
 def load_engagement(path: Path) -> Engagement:
@@ -175,7 +224,15 @@ def load_engagement(path: Path) -> Engagement:
     Raises:
         ConfigError: one line for each fault: file, line, field.
     """
-    return yamlfile.validate(Engagement, yamlfile.read(path, ConfigError), ConfigError)
+    file = yamlfile.read(path, ConfigError)
+    found = yamlfile.validate(Engagement, file, ConfigError)
+    for language in found.translations or {}:
+        if language not in known():
+            raise ConfigError(
+                f"{file.where(('translations', language))}: translations: no report is drawn in "
+                f"'{language}'{yamlfile.did_you_mean(language, known())}"
+            )
+    return found
 
 
 def write_beginning(path: Path) -> None:

@@ -131,9 +131,9 @@ def risk_of(rule: Rule, level: float) -> str:
     """The risk of a false accept that goes with a rule (ISO/IEC 17025, 7.8.6)."""
     if rule == "simple":
         return "simple: a figure just beyond its limit is accepted up to half of the time"
-    share = (1 - level) / 2 if rule == "guard-band" else 1 - level
+    percent = 100 * ((1 - level) / 2 if rule == "guard-band" else 1 - level)
     name = "guard band of the two-sided interval" if rule == "guard-band" else "one-sided bound"
-    return f"{name}: a figure just beyond its limit is accepted in at most {share:.3g} of runs"
+    return f"{name}: a figure just beyond its limit is accepted in at most {percent:.3g} % of runs"
 
 
 def decide(key: str, cell: Cell, demand: Demand) -> Decision:

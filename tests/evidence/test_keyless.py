@@ -83,7 +83,7 @@ def test_a_bundle_of_the_same_statement_verifies_and_says_what_that_proves(signe
     assert "the bundle proves: somebody whom the issuer knew by this name" in said
     code, said = verify(signed, who=[])
     assert code == 0
-    assert "give --identity and --issuer to check whose it is" in said
+    assert "not checked: who signed through sigstore; give --identity and --issuer" in said
 
 
 def test_another_name_or_another_issuer_did_not_sign(signed, verify):

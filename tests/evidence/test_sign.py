@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import random
+import re
 import shutil
 import stat
+import subprocess
+import sys
 
 import pytest
 from in_toto_attestation.predicates.test_result.v0 import test_result_pb2
@@ -64,7 +68,10 @@ def test_a_signed_run_verifies_and_says_what_that_proves(signed, tester, capsys)
     assert "the signature proves: whoever holds this key signed exactly these files" in printed
     assert "the signature does not prove: who holds the key" in printed
     assert run_app(["verify", str(signed.path)]) == 0
-    assert "give --key FILE to check whose it is" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    own = keys.key_id(keys.public_key(tester[1]))
+    assert f"not checked: whether the key {own} signed; give its file with --key" in printed
+    assert re.search(r"verified: all \d+ checks hold; 1 not checked$", printed.strip())
 
 
 def test_verification_changes_nothing(signed, tester):
@@ -143,7 +150,11 @@ def found_by_digest(directory, public):
     try:
         return (
             sign.envelope_faults(directory, public)
-            or sign.statement_faults(directory, sign.signed_statements(directory))
+            or [
+                fault
+                for signed in sign.statements_by_key(directory).values()
+                for fault in sign.statement_faults(directory, signed)
+            ]
             or directory.check_seal()
         )
     except Exception as fault:  # noqa: BLE001 - verification reports a fault of any kind
@@ -173,7 +184,112 @@ def test_figures_that_were_made_up_and_sealed_again_are_found(signed, tester):
 
 def test_another_key_did_not_sign(signed, tmp_path):
     other = keys.write_pair(tmp_path / "other.key")
-    assert "statement 1: not signed by the key that was given" in faults_of(signed, other)
+    (fault,) = faults_of(signed, other)
+    assert fault.startswith("not signed by the key that was given, but by ")
+
+
+def test_two_keys_sign_one_run(signed, tester, tmp_path, capsys):
+    other = keys.write_pair(tmp_path / "other.key")
+    ids = [keys.key_id(keys.public_key(path)) for path in (tester[1], other)]
+    assert run_app(["sign", str(signed.path), "--key", str(tmp_path / "other.key")]) == 0
+    printed = capsys.readouterr().out
+    assert f"kept, for it is about these files too: the signature by the key {ids[0]}" in printed
+    assert f"key id {ids[1]}" in printed
+    assert list(sign.statements_by_key(signed)) == ids
+    for number, public in enumerate((tester[1], other)):
+        assert run_app(["verify", str(signed.path), "--key", str(public)]) == 0
+        printed = capsys.readouterr().out
+        assert f"holds   signed by the key {ids[number]}" in printed
+        assert f"not checked: whether the key {ids[1 - number]} signed" in printed
+    sign.sign_run(signed, tester[0])  # again: its own lines alone are others
+    assert {
+        name: len(found) for name, found in sign.statements_by_key(signed).items()
+    } == dict.fromkeys(ids, 2)
+    signed.report.write_bytes(b"changed")
+    assert faults_of(signed, other)
+
+
+def test_a_signature_that_no_longer_fits_is_taken_away_and_named(signed, tester, tmp_path, capsys):
+    own = keys.key_id(keys.public_key(tester[1]))
+    keys.write_pair(tmp_path / "other.key")
+    assert run_app(["report", str(signed.path), "--set", "report_samples=7"]) == 0
+    capsys.readouterr()
+    assert run_app(["sign", str(signed.path), "--key", str(tmp_path / "other.key")]) == 0
+    assert f"taken away, for it was about other files: the signature by the key {own}" in (
+        capsys.readouterr().err
+    )
+    assert not faults_of(signed, tmp_path / "other.key.pub")
+    signed.attestation.write_text("no line of ours")
+    signed_again = sign.sign_run(signed, tester[0])
+    assert signed_again.removed == ("a key that is not known, for the file was damaged",)
+    assert not faults_of(signed, tester[1])
+
+
+def test_another_keys_damaged_statement_is_found(signed, tester, tmp_path):
+    other = keys.write_pair(tmp_path / "other.key")
+    sign.sign_run(signed, tmp_path / "other.key")
+    lines = signed.attestation.read_text().splitlines(keepends=True)
+    signed.attestation.write_text("".join(lines[:1] + lines[2:]))
+    assert any("0 statements signed" in fault for fault in faults_of(signed, other))
+
+
+def failed(directory, *options):
+    return {check.name for check in verify_run(directory, *options) if check.faults}
+
+
+def test_no_check_about_a_changed_file_holds(signed, tester):
+    content = bytearray(signed.report.read_bytes())
+    content[len(content) // 2] ^= 1
+    signed.report.write_bytes(content)
+    assert failed(signed, tester[1]) == {
+        "every file is as the manifest recorded it", "what was signed is what lies here",
+    }  # fmt: skip
+    found = faults_of(signed, tester[1])
+    assert found.count("report.html: not the file that was signed") == 1  # of two statements
+
+
+def test_the_last_line_is_the_verdict(signed, tester, capsys):
+    def last(*options):
+        run_app(["verify", str(signed.path), *options])
+        return capsys.readouterr().out.splitlines()[-1]
+
+    assert re.fullmatch(r"verified: all \d+ checks hold", last("--key", str(tester[1])))
+    content = signed.samples.read_bytes()
+    signed.samples.write_bytes(content[:40] + bytes(200) + content[240:])
+    assert re.fullmatch(r"NOT verified: \d of \d+ checks failed", last())
+    run_app(["verify", str(signed.path)])
+    printed = capsys.readouterr().out
+    assert "a file that it reads is damaged (" in printed
+    assert not re.search(r"[A-Za-z]+(Error|Invalid): |--fresh|sign again", printed)
+    signed.samples.write_bytes(content)
+    signed.attestation.unlink()
+    assert last().endswith("hold; nobody signed the run")
+
+
+def test_what_is_not_checked_does_not_hold_in_json(signed, capsys):
+    assert run_app(["verify", str(signed.path), "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert {one["holds"] for one in shown} == {True, None}
+    (left,) = [one["check"] for one in shown if one["holds"] is None]
+    assert left.startswith("whether the key ")
+
+
+def test_output_that_is_cut_short_is_no_fault(signed):
+    program = (
+        "import sys; from evalharness.cli.app import run_app; "
+        f"sys.exit(run_app(['verify', {str(signed.path)!r}]))"
+    )
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, "")
 
 
 def test_a_statement_of_another_payload_under_the_same_signature_is_found(signed, tester):

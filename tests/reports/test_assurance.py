@@ -59,7 +59,7 @@ def test_the_report_says_what_it_must(reported):
         "No accreditation is claimed for this work",
         "25 November 2026 to 26 November 2026",
         "Jane Doe , head of evaluation",
-        "one-sided bound: a figure just beyond its limit is accepted in at most 0.05 of runs",
+        "one-sided bound: a figure just beyond its limit is accepted in at most 5 % of runs",
         "Not met",
         "Not tested at all: Robustness, Bias, Toxicity, Data governance",
         "No comparison with people’s labels is on record",

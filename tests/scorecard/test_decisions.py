@@ -101,8 +101,8 @@ def test_a_slice_can_be_asked_about():
 
 def test_the_risk_of_each_rule_is_said():
     assert "up to half" in risk_of("simple", 0.95)
-    assert "at most 0.025 of runs" in risk_of("guard-band", 0.95)
-    assert "at most 0.05 of runs" in risk_of("one-sided", 0.95)
+    assert "at most 2.5 % of runs" in risk_of("guard-band", 0.95)
+    assert "at most 5 % of runs" in risk_of("one-sided", 0.95)
 
 
 def test_the_one_sided_rule_keeps_its_risk():

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from evalharness.reports.engagement import AREAS, Engagement
 from evalharness.reports.label.declared import declared, silence
 from evalharness.reports.label.given import File, LabelInput, Off
 from evalharness.reports.label.model import Figure, Label, LabelCell, Source
 from evalharness.reports.label.slices import FEWEST, worst_slice
-from evalharness.reports.language import _, listed, said
+from evalharness.reports.language import _, current, listed, said
 from evalharness.reports.numbers import count
 from evalharness.reports.view import word_of
 from evalharness.scorecard.grades import counterpart_of
@@ -25,6 +26,10 @@ __all__ = ["build_label"]
 
 def build_label(given: LabelInput) -> Label:
     """The label in the language that is spoken now; the same input gives the same label."""
+    if given.engagement is not None:
+        assignment, file = given.engagement
+        spoken = assignment.spoken(current().code)
+        given = replace(given, engagement=(spoken, file))
     found = [
         *_evaluation(given),
         *_footprint(given),
@@ -36,7 +41,7 @@ def build_label(given: LabelInput) -> Label:
     by_area = {area: [cell for cell in found if cell.area == area] for area in AREAS}
     cells = tuple(cell for area in AREAS for cell in by_area[area])
     target = given.scorecard.model
-    assignment = given.engagement[0] if given.engagement else None
+    assigned = given.engagement[0] if given.engagement else None
     reasons = dict.fromkeys(
         reason
         for dimension in given.scorecard.dimensions.values()
@@ -46,10 +51,10 @@ def build_label(given: LabelInput) -> Label:
     return Label(
         run_id=given.run["run_id"],
         measurement=given.run["measurement"],
-        name=f"{assignment.item.name}, {assignment.item.version}" if assignment else target,
+        name=f"{assigned.item.name}, {assigned.item.version}" if assigned else target,
         model=target,
         measured=given.run.get("measured"),
-        evaluator=None if assignment is None else _evaluator(assignment),
+        evaluator=None if assigned is None else _evaluator(assigned),
         level=given.scorecard.level,
         demonstration=tuple(said(reason) for reason in reasons),
         sources=_sources(given, cells),
