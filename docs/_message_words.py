@@ -97,6 +97,7 @@ COMPOSED = (
     "k = {k} attempts a goal", "k = {least} to {most} attempts a goal",
     "{reason} (and {n} more reasons)",
     "target: 1 sample recorded, but not planned: {shown}",
+    "target: {n} samples recorded, but not planned: {shown}",
     "at least {low} where {tag} is {value}", "at most {high} where {tag} is {value}",
     "within {distance} of {target} where {tag} is {value}",
     "graded {grade} or better where {tag} is {value}", "{method} on clusters",

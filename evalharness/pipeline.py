@@ -26,6 +26,7 @@ from evalharness.engine.execute import SampleResult
 from evalharness.engine.lanes import Retries
 from evalharness.engine.loop import run_to_end
 from evalharness.engine.plan import Plan, make_plan, measurement_of, suite_folders
+from evalharness.engine.recorded import not_planned_line
 from evalharness.errors import MissingExtraError, RunCorruptError, RunError, UnavailableError
 from evalharness.labelling.importing import read_labels
 from evalharness.labelling.stored import labels_of, settings_of
@@ -361,9 +362,7 @@ def _planned_deviations(prepared: Prepared, journal: Journal) -> list[str]:
     found += prepared.undecided
     not_planned = getattr(prepared.adapters["target"], "not_planned", None)
     if callable(not_planned) and (names := list(not_planned(journal.planned()))):
-        count = "1 sample" if len(names) == 1 else f"{len(names)} samples"
-        shown = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
-        found.append(f"target: {count} recorded, but not planned: {shown}")
+        found.append(not_planned_line(names))
     return found
 
 

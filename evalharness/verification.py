@@ -7,7 +7,6 @@ and changes nothing in the run's folder.
 from __future__ import annotations
 
 import itertools
-import json
 import tempfile
 from array import array
 from collections import Counter
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from evalharness import pipeline, policies
+from evalharness.differing import row_faults, value_faults
 from evalharness.engine.drive import drive
 from evalharness.engine.loop import run_to_end
 from evalharness.engine.plan import measurement_of
@@ -30,17 +30,14 @@ from evalharness.labelling.stored import labels_of
 from evalharness.records import ItemsDigest, Role
 from evalharness.store.directory import RunDirectory
 from evalharness.store.journal import Journal
-from evalharness.store.samples import TIMING_COLUMNS
 from evalharness.tasks.planned import PlannedTask
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from evalharness.evidence.keyless import Expected
 
 __all__ = ["Check", "verify_run"]
 
-#: Rows of samples.parquet that are compared at once.
+#: Rows of samples.parquet that are read at once.
 _BATCH = 16_384
 
 #: Task, sample, epoch, generation: what a row is known by.
@@ -396,63 +393,9 @@ def _rows(
             )
         except RunConflictError:
             return [f"{directory.journal.name}: an answer belongs to another request or model"]
-        return _row_faults(directory.samples, path)
-
-
-def _row_faults(recorded: Path, again: Path) -> list[str]:
-    """What differs between two tables, a batch of rows at a time."""
-    import pyarrow.parquet as pq
-
-    with pq.ParquetFile(recorded) as left, pq.ParquetFile(again) as right:
-        if left.schema_arrow != right.schema_arrow:
-            return ["the columns differ"]
-        names = [name for name in left.schema_arrow.names if name not in TIMING_COLUMNS]
-        batches = (file.iter_batches(_BATCH, columns=names) for file in (left, right))
-        faults = [
-            fault
-            for one, other in zip(*batches, strict=False)
-            if not one.equals(other)
-            for fault in _differing(one, other)
-        ]
-        if left.metadata.num_rows != right.metadata.num_rows:
-            faults.append(
-                f"{left.metadata.num_rows} rows recorded, {right.metadata.num_rows} found"
-            )
-    return faults
-
-
-def _differing(recorded: pa.RecordBatch, again: pa.RecordBatch) -> Iterator[str]:
-    outcomes = recorded.column("outcome").to_pylist()
-    samples = recorded.column("sample_id").to_pylist()
-    for name in recorded.schema.names:
-        left, right = recorded.column(name).to_pylist(), again.column(name).to_pylist()
-        for row, (one, other) in enumerate(zip(left, right, strict=False)):
-            # why something could not be tried is found out anew, in other words
-            if one != other and not (name == "reason" and outcomes[row] == "not_run"):
-                yield f"{samples[row]}: {name}: {_short(one)} recorded, {_short(other)} found"
-
-
-def _short(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 60 else text[:57] + "..."
+        return row_faults(directory.samples, path)
 
 
 def _scorecard(directory: RunDirectory) -> list[str]:
     again = pipeline.scorecard_of(directory).model_dump(mode="json", by_alias=True)
-    return _differences(directory.read_json(directory.scorecard), again, "scorecard")
-
-
-def _differences(one: Any, other: Any, where: str) -> list[str]:
-    if isinstance(one, dict) and isinstance(other, dict):
-        return [
-            fault
-            for key in sorted(one.keys() | other.keys())
-            for fault in _differences(one.get(key), other.get(key), f"{where}.{key}")
-        ]
-    if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
-        return [
-            fault
-            for index, pair in enumerate(zip(one, other, strict=True))
-            for fault in _differences(*pair, f"{where}[{index}]")
-        ]
-    return [] if one == other else [f"{where}: {_short(one)} recorded, {_short(other)} found"]
+    return value_faults(directory.read_json(directory.scorecard), again, "scorecard")

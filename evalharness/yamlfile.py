@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -79,6 +80,7 @@ def parse(text: str, path: Path, error: type[EvalHarnessError]) -> YamlFile:
         error: no YAML, a value that cannot be, or a repeated key.
     """
     lines: dict[tuple[str | int, ...], int] = {}
+    node: yaml.Node | None = None
     try:
         _check_depth(text, path, error)
         node = yaml.compose(text, Loader=_Loader)
@@ -91,8 +93,28 @@ def parse(text: str, path: Path, error: type[EvalHarnessError]) -> YamlFile:
         problem = getattr(fault, "problem", None) or "cannot be read"
         raise error(f"{path}{at}: not valid YAML: {problem}") from None
     except ValueError as fault:  # a date or number that there cannot be: 2026-02-30
-        raise error(f"{path}: a value cannot be read: {fault!s:.80}; put it in quotes") from None
+        raise error(f"{path}{_impossible(node, fault)}") from None
     return YamlFile(path, data, lines)
+
+
+def _impossible(node: yaml.Node | None, fault: ValueError) -> str:
+    """Which value of a document there cannot be, with its line, and what to do."""
+    waiting, seen = [node], set[int]()
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, yaml.ScalarNode):
+            try:
+                yaml.constructor.SafeConstructor().construct_object(one)
+            except ValueError as own:
+                at, value = one.start_mark.line + 1, f"{one.value:.40}"
+                if one.tag.endswith(":timestamp"):
+                    return f":{at}: {value}: there is no such day; correct it ({own})"
+                return f":{at}: {value} cannot be read: {own!s:.80}; put it in quotes"
+        elif isinstance(one, yaml.CollectionNode) and id(one) not in seen:
+            seen.add(id(one))
+            parts = reversed(one.value)
+            waiting += [n for part in parts for n in (part if isinstance(part, tuple) else (part,))]
+    return f": a value cannot be read: {fault!s:.80}; put it in quotes"
 
 
 def _check_depth(text: str, path: Path, error: type[EvalHarnessError]) -> None:
@@ -177,6 +199,15 @@ def validate(model: type[Model], file: YamlFile, error: type[EvalHarnessError]) 
 def _by_field(file: YamlFile, items: Sequence[Any]) -> list[tuple[tuple[str | int, ...], Any]]:
     """One finding a field: those on the members of a union (``a text or a list``) are folded."""
     found: dict[tuple[str | int, ...], list[Any]] = {}
+    # a list is too short when its items are wrong, which is said of each
+    items = [
+        item
+        for item in items
+        if item["type"] != "too_short"
+        or not any(
+            len(one["loc"]) > len(item["loc"]) == _shared(item["loc"], one["loc"]) for one in items
+        )
+    ]
     unions: set[tuple[str | int, ...]] = set()
     for item in items:
         location = _as_written(file.data, item)
@@ -235,10 +266,28 @@ def _sentence(
     if item["type"] == "missing":
         return f"{where}: {shown}: this field is required; add it"
     if item["type"] == "value_error":
-        return f"{where}: {shown}: {item['ctx']['error']}"
-    given = repr(item["input"])
+        text = str(item["ctx"]["error"])
+        part, colon, rest = text.partition(": ")
+        within = (*location, *part.split("."))
+        if colon and within in file.lines:  # what fits no other field names the field itself
+            return f"{file.where(within)}: {'.'.join(map(str, within))}: {rest}"
+        return f"{where}: {shown}: {text}"
+    return f"{where}: {shown}: {_expected(item)}"
+
+
+def _expected(item: Any) -> str:
+    """What is wrong with a value, and what to write."""
+    value = item["input"]
+    if value is None:
+        return "this field stands empty; fill it in"
+    given = str(value) if isinstance(value, date) else repr(value)
     given = given if len(given) <= 60 else given[:57] + "..."
-    return f"{where}: {shown}: {item['msg'][:1].lower()}{item['msg'][1:]}; found {given}"
+    if item["type"].startswith("date_"):
+        return f"expected a day that there is, written as 2026-01-31; found {given}"
+    said = item["msg"].replace("Tuple should", "List should").replace(" after validation", "")
+    text = item["msg"] == "Input should be a valid string" and isinstance(value, int | float | date)
+    quotes = "; put it in quotes" if text else ""
+    return f"{said[:1].lower()}{said[1:]}; found {given}{quotes}"
 
 
 def _fields_at(model: type[BaseModel], location: tuple[str | int, ...]) -> list[str]:

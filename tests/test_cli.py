@@ -5,11 +5,17 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from evalharness import pipeline
 from evalharness.cli.app import run_app
+from evalharness.config import load_config
+from evalharness.engine.keys import stamped
+from evalharness.records import Message, Slot
+from evalharness.tasks.attempts import attempt
 from tests.support import item, write_suite
 
 RANDOM = "target: {adapter: reference, model: random}"
@@ -83,6 +89,68 @@ def test_plan_asks_nothing_and_writes_nothing(folder, capsys):
     assert not (folder / "results").exists()
     _, shown, _ = call("plan", "run.yaml", "--json", capsys=capsys)
     assert json.loads(shown)["tasks"][0]["half_width"] == pytest.approx(0.28, abs=0.01)
+
+
+def recorded(folder, samples, *fields):
+    """A configuration whose target is a recording of these samples."""
+    lines = [{"sample": sample, "response": "A"} for sample in samples]
+    (folder / "out.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    path = folder / "recorded.yaml"
+    target = "target: {adapter: replay, path: ./out.jsonl}"
+    path.write_text("\n".join([f"name: small\n{target}\nsuites: [./suite_small]", *fields]))
+    return path
+
+
+def test_plan_and_run_say_once_what_a_recording_lacks_and_what_else_it_holds(folder, capsys):
+    config = recorded(folder, ["q006", "q007", "q900", "x"])
+    extra = "target: 2 samples recorded, but not planned: q900, x"
+    _, out, _ = call("plan", config, capsys=capsys)
+    lacks = "no recorded output for 6 of 8 requests: q000, q001, q002 and 3 more\n"
+    assert f"{lacks}{extra}\n" in out
+    _, shown, _ = call("plan", config, "--json", capsys=capsys)
+    found = json.loads(shown)["recorded"]
+    assert found == {
+        "requests": 8, "missing": 6, "samples": [f"small/q00{n}" for n in range(6)],
+        "not_planned": ["q900", "x"],
+    }  # fmt: skip
+    code, out, err = call("run", config, capsys=capsys)
+    assert code == 3
+    assert out.count(extra) == 1
+    assert err.count("6 not run: no recorded output (q000, q001, q002 and 3 more)\n") == 1
+    assert "generation 0" not in err
+    _, out, _ = call("run", config, "--quiet", capsys=capsys)
+    assert out == ""
+
+
+def test_plan_says_so_where_a_recording_holds_every_answer(folder, capsys):
+    config = recorded(folder, [f"q00{n}" for n in range(8)])
+    _, out, _ = call("plan", config, capsys=capsys)
+    assert "all 8 requests have a recorded output" in out
+    assert "not planned" not in out
+    _, out, _ = call("plan", config, "--set", "epochs=2", capsys=capsys)
+    assert "no recorded output for 8 of 16 requests: q000, q001, q002 and 5 more" in out
+    _, shown, _ = call("plan", "run.yaml", "--json", capsys=capsys)
+    assert json.loads(shown)["recorded"] is None
+
+
+def test_plan_finds_a_record_by_the_content_that_would_be_sent(folder, capsys):
+    """Wrapped in a system prompt, and sampled, so with a seed: as the run stamps it."""
+    config = recorded(folder, ["q000"], "tasks: [{task: small, decoding: {temperature: 0.5}}]")
+    prepared = pipeline.prepare(load_config(config, []))
+    (sample, *_) = prepared.plan.samples["small"]
+    (task,), seed = prepared.plan.tasks, prepared.loaded.config.seed
+    asked = next(attempt(sample, task.method, task.decoding, 1))[0]
+    sent = replace(asked, messages=(Message("system", "Be kind."), *asked.messages))
+    request = stamped(sent, Slot("small", sample.id, 0, "target", 0), seed)
+    line = {"digest": request.content_digest, "response": "A"}
+    (folder / "out.jsonl").write_text(json.dumps(line) + "\n")
+    settings = ["target.key=digest", "target.wrap=[{system: Be kind.}]"]
+    options = [word for setting in settings for word in ("--set", setting)]
+    _, out, err = call("plan", config, *options, capsys=capsys)
+    assert not err
+    assert "no recorded output for 7 of 8 requests: q001, q002, q003 and 4 more" in out
+    _, _, err = call("run", config, *options, capsys=capsys)
+    assert "7 not run: no recorded output for this generate request (q001, q002, q003 and 4" in err
 
 
 def test_plan_says_what_sizes_a_margin_needs(folder, capsys):

@@ -18,6 +18,7 @@ from evalharness.cli.app import run_app
 from evalharness.errors import ConfigError
 from evalharness.gating import gate_run
 from evalharness.reports import gates
+from evalharness.reports.language import said, speaking
 from evalharness.store.directory import RunDirectory
 from tests.support import FakeModel, item, write_suite
 
@@ -207,6 +208,21 @@ def test_hostile_names_stay_in_their_place(ran, tmp_path):
     assert "<b>" not in markdown
     assert row.count("|") - row.count("\\|") == 7
     ET.fromstring(gates.as_junit(found))  # noqa: S314 - our own text
+
+
+def test_a_misspelt_metric_is_told_with_the_one_that_was_meant(ran, tmp_path, capsys):
+    path = ran()
+    for metric, meant in (("factuality/small/acuracy", KEY), ("factualty/headline", None)):
+        policy = write_policy(tmp_path / "p.yaml", criteria=[{"metric": metric, "at_least": 0.5}])
+        assert run_app(["gate", str(path), "--policy", str(policy)]) == 3
+        hint = f"no such metric; did you mean '{meant or 'factuality/headline'}'?"
+        assert hint in capsys.readouterr().out
+    with speaking("zh"):
+        assert KEY in (text := said(f"the run has no such metric; did you mean '{KEY}'?"))
+        assert "本次运行没有该指标" in text
+    far = write_policy(tmp_path / "p.yaml", criteria=[{"metric": "bias/x/y", "at_least": 0.5}])
+    assert run_app(["gate", str(path), "--policy", str(far)]) == 3
+    assert "did you mean" not in capsys.readouterr().out
 
 
 def test_the_level_of_a_policy_must_be_the_runs(ran, tmp_path):

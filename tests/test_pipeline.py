@@ -18,6 +18,7 @@ import evalharness
 from evalharness import pipeline
 from evalharness.errors import ConfigError, RunConflictError, RunCorruptError, RunError
 from evalharness.records import Failure, Response
+from evalharness.reports.language import said, speaking
 from evalharness.rescore import rescore
 from evalharness.store.directory import RunDirectory
 from evalharness.store.samples import TIMING_COLUMNS
@@ -632,3 +633,7 @@ def test_many_extra_records_are_one_sentence(tmp_path):
     assert run.info["deviations"] == [
         "target: 7 samples recorded, but not planned: small/q002, small/q003, small/q004, ..."
     ]
+    with speaking("zh"):
+        assert said(run.info["deviations"][0]) == (
+            "被测模型：有 7 条样本记录不在计划之内：small/q002, small/q003, small/q004, ..."
+        )

@@ -101,12 +101,14 @@ class Adapter(Protocol):
     Construction checks that the model can be had (`UnavailableError`, `MissingExtraError`) without
     loading it; the first `respond` loads it.
 
-    Three things are optional. ``async def aclose(self)`` is awaited at the end of a run, on the
+    Four things are optional. ``async def aclose(self)`` is awaited at the end of a run, on the
     run's event loop, however it ends: it gives back connections, and a later `respond` may open new
     ones.
     ``deviations``, a sequence of sentences, is what did not go as asked; the run keeps it.
     ``def not_planned(self, planned)`` gives the names of what a recording holds beyond the set
     ``planned`` of (task, sample id); the run lists them.
+    ``def has(self, request)`` says of a recording, without asking anybody, whether it holds an
+    answer to a stamped request; the plan counts those that it lacks.
     """
 
     @property

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from evalharness.cli.options import ConfigPath, Json, Limit, Seed, Set, overrides_of
+from evalharness.cli.progress import short_list
 
 if TYPE_CHECKING:
     from evalharness.pipeline import Prepared
@@ -70,13 +71,34 @@ def plan(
         f"{shown['prompt_characters']:,} characters of prompts, "
         f"at most {shown['new_tokens_at_most']:,} new tokens"
     )
-    for line in (*shown["undecided"], *shown["left_out"].values(), *_means(shown), *_sizes(shown)):
+    for line in (
+        *_recorded(shown), *shown["undecided"], *shown["left_out"].values(),
+        *_means(shown), *_sizes(shown),
+    ):  # fmt: skip
         typer.echo(line)
     return 0
 
 
 #: What is said of a planned number of samples; None where it depends on clusters.
 _ENOUGH = {True: "enough", False: "too few", None: "at least"}
+
+
+def _recorded(shown: dict[str, Any]) -> list[str]:
+    """Of a recording: what it lacks, and what it holds beyond the plan, in words."""
+    from evalharness.engine.recorded import not_planned_line
+
+    found = shown["recorded"]
+    if found is None:
+        return []
+    requests, missing = found["requests"], found["missing"]
+    lines = [f"all {requests:,} requests have a recorded output"]
+    if missing:
+        alone = f"{shown['tasks'][0]['task']}/" if len(shown["tasks"]) == 1 else ""
+        names = short_list([name.removeprefix(alone) for name in found["samples"]])
+        lines = [f"no recorded output for {missing:,} of {requests:,} requests: {names}"]
+    if found["not_planned"]:
+        lines.append(not_planned_line(found["not_planned"]))
+    return lines
 
 
 def _expected(half_width: float) -> str:
@@ -157,6 +179,7 @@ def describe(prepared: Prepared, question: Question | None = None) -> dict[str, 
         question: adds the sizes that it needs to each task.
     """
     from evalharness.engine.budget import tokens_of
+    from evalharness.engine.recorded import recorded_of
     from evalharness.scorecard.sizes import sizes_of
 
     config = prepared.loaded.config
@@ -170,6 +193,7 @@ def describe(prepared: Prepared, question: Question | None = None) -> dict[str, 
     further: Counter[str] = Counter()
     for task in tasks:
         further.update(task["further_requests"])
+    recorded = recorded_of(prepared.plan, prepared.adapters["target"], config.seed)
     limits = ("max_requests", "max_tokens", "max_cost", "max_minutes")
     return {
         "run_id": prepared.plan.run_id,
@@ -180,6 +204,7 @@ def describe(prepared: Prepared, question: Question | None = None) -> dict[str, 
         "cost_at_most": _cost(prepared, sent, made),
         "further_requests": dict(further),
         "budgets": {name: value for name in limits if (value := getattr(config, name)) is not None},
+        "recorded": None if recorded is None else asdict(recorded),
         "question": None if question is None else asdict(question),
         "tasks": tasks,
         "undecided": list(prepared.undecided),

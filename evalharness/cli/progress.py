@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
@@ -15,12 +15,14 @@ if TYPE_CHECKING:
     from evalharness.store.directory import RunDirectory
     from evalharness.store.journal import Entry
 
-__all__ = ["Progress", "headline_table", "removed_line"]
+__all__ = ["Progress", "headline_table", "removed_line", "short_list"]
 
 #: Seconds between two plain lines.
 _EVERY = 10.0
 #: Characters of a reason in the table.
 _WIDEST = 48
+#: Names of many.
+_NAMED = 3
 
 
 class Progress:
@@ -146,6 +148,12 @@ class Progress:
     def _say(self, text: str) -> None:
         sys.stderr.write(text.rstrip() + "\n")
         sys.stderr.flush()
+
+
+def short_list(names: Collection[str]) -> str:
+    """The first few names, and how many there are beside them."""
+    shown = ", ".join(list(names)[:_NAMED])
+    return f"{shown} and {len(names) - _NAMED:,} more" if len(names) > _NAMED else shown
 
 
 def removed_line(names: Sequence[str], others: Sequence[str] = ()) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -77,7 +77,6 @@ def report(
     quiet: Quiet = False,
 ) -> int:
     """Write a run's report from its records; the same run gives the same bytes."""
-    from evalharness.cli.progress import removed_line
     from evalharness.errors import ConfigError, RunCorruptError
     from evalharness.pipeline import load_scorecard
     from evalharness.reports import write
@@ -129,22 +128,45 @@ def report(
     if not quiet:
         for path in written:
             typer.echo(f"Report: {path}")
-        if removed:
-            typer.echo(removed_line(removed, others), err=True)
-        _tell_untranslated(declared, lang)
+        began = directory.measured if kind is Kind.ASSURANCE else None
+        for line in _remarks(removed, others, declared, lang, began):
+            typer.echo(line, err=True)
         if directory.is_signed:
             typer.echo("The run was signed before this; sign it again if a file changed")
     return 0
 
 
-def _tell_untranslated(declared: tuple[Engagement, Path] | None, lang: str) -> None:
-    """Say which of the engagement's texts the report shows in another language than its own."""
-    missing = [] if declared is None else declared[0].untranslated(lang)
-    if missing:
-        typer.echo(
+def _remarks(
+    removed: Sequence[str],
+    others: Sequence[str],
+    told: tuple[Engagement, Path] | None,
+    lang: str,
+    began: str | None,
+) -> Iterator[str]:
+    """What is said beside the files that were written.
+
+    Args:
+        others: why files were removed.
+        told: the engagement, and its file.
+        began: the day of the run, where the report gives the days of testing.
+    """
+    from evalharness.cli.progress import removed_line
+
+    if removed:
+        yield removed_line(removed, others)
+    if told is None:
+        return
+    if missing := told[0].untranslated(lang):
+        yield (
             f"not in {lang}, and shown as written: {', '.join(missing)}; add them under "
-            f"translations.{lang}",
-            err=True,
+            f"translations.{lang}"
+        )
+    if began is not None and told[0].misses(began):
+        first, last = told[0].performed
+        yield (
+            f"{told[1]}: performed: {first} to {last} leaves out {began}, the day (UTC) on "
+            "which the run began, and the report says so; where outputs were recorded before, give "
+            "the days from then to the last day of testing"
         )
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,6 +20,7 @@ from evalharness.cli.options import (
     Set,
     overrides_of,
 )
+from evalharness.cli.progress import short_list
 
 if TYPE_CHECKING:
     from evalharness.api import Run
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 #: The outcomes of what was not measured, and how many of their reasons are shown.
 _MISSING = ("errored", "not_run", "empty", "unparsed")
 _REASONS = 3
+_BRACKETS = re.compile(r"^ \([^()]*\)")
+_DIGEST = re.compile(r" \(digest [0-9a-f]+\.\.\.\)")
 
 
 def run(
@@ -57,6 +61,7 @@ def run(
     """Run an evaluation and write its scorecard; the same command resumes it."""
     from evalharness import api
     from evalharness.cli.progress import Progress, headline_table
+    from evalharness.engine.recorded import NOT_PLANNED
     from evalharness.policies import recorded
 
     with Progress(enabled=not quiet and not as_json, live=sys.stderr.isatty()) as progress:
@@ -75,6 +80,9 @@ def run(
     elif not quiet:
         typer.echo(headline_table(finished.scorecard))
         typer.echo(f"Report: {finished.report}")
+        for line in finished.info["deviations"]:
+            if NOT_PLANNED in line:
+                typer.echo(line)
         policy = recorded(finished.info)
         if policy is not None and policy.undemanding is not None:
             typer.echo(policy.undemanding)
@@ -85,20 +93,45 @@ def run(
 
 def _incomplete(finished: Run) -> str:
     counts: Counter[str] = Counter()
-    reasons: Counter[tuple[str, str]] = Counter()
     for card in finished.scorecard.dimensions.values():
         for task in card.tasks.values():
             counts.update(task.outcomes)
-            for outcome, found in task.reasons.items():
-                if outcome in _MISSING:
-                    reasons.update({(outcome, reason): n for reason, n in found.items()})
     parts = [f"{counts[name]} {name.replace('_', ' ')}" for name in _MISSING if counts.get(name)]
     what = ", ".join(parts) or "too few measured"
     hint = " (--retry-errored tries the errored ones again)" if counts.get("errored") else ""
     said = f"evalharness: incomplete: {what}{hint}; see 'What was not measured' in the report"
-    for (outcome, reason), count in reasons.most_common(_REASONS):
+    reasons = _reasons(finished)
+    for outcome, reason in sorted(reasons, key=lambda key: -sum(reasons[key].values()))[:_REASONS]:
         if reason != finished.stopped:
-            said += f"\nevalharness: {count} {outcome.replace('_', ' ')}: {reason}"
+            found = reasons[outcome, reason]
+            what = f"{sum(found.values())} {outcome.replace('_', ' ')}: {reason}"
+            said += f"\nevalharness: {what} ({short_list(found)})"
     if finished.stopped is None:
         return said
     return f"evalharness: stopped: {finished.stopped}\n{said}"
+
+
+def _reasons(finished: Run) -> dict[tuple[str, str], Counter[str]]:
+    """Outcome and reason -> how often which sample has it; reasons apart by their place are one."""
+    import pyarrow.parquet as pq
+
+    rows = pq.read_table(
+        finished.path / "samples.parquet",
+        columns=["task", "sample_id", "outcome", "reason"],
+        filters=[("outcome", "in", _MISSING)],
+    )
+    several = len(finished.info["tasks"]) > 1
+    found: defaultdict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    for task, sample, outcome, reason in zip(*rows.to_pydict().values(), strict=True):
+        if reason:
+            equal = _placeless(reason, f"{task}/{sample}")
+            found[outcome, equal][f"{task}/{sample}" if several else sample] += 1
+    return found
+
+
+def _placeless(reason: str, name: str) -> str:
+    """A reason without the sample that it names, and without what stands in brackets behind it."""
+    before, named, after = reason.partition(f" for {name}")
+    if named:
+        return before + _BRACKETS.sub("", after, count=1)
+    return _DIGEST.sub("", reason)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from evalharness.engine.dialogue import Crashed, Dialogue, Failed
-from evalharness.engine.keys import entry_digest
+from evalharness.engine.keys import entry_digest, stamped
 from evalharness.engine.known import Known
 from evalharness.engine.lanes import Lane
 from evalharness.engine.scoring import SampleScoring, failed_outcomes, same_outcomes
@@ -276,12 +275,7 @@ class Executor:
         """Give a request its slot and, if it samples, a seed that depends on nothing else."""
         if request.kind == "classify" and request.role not in self._conversing:
             request = replace(request, messages=())
-        seed = None
-        if request.decoding is not None and request.decoding.temperature > 0:
-            place = (slot.task, slot.sample, slot.epoch, slot.role, slot.ordinal)
-            key = "\0".join(map(str, (self._seed, *place)))
-            seed = int.from_bytes(hashlib.sha256(key.encode()).digest()[:6], "big")
-        return request.stamped(slot, seed)
+        return stamped(request, slot, self._seed)
 
 
 async def _all_or_none(tasks: Sequence[asyncio.Task[Entry]]) -> list[Entry]:

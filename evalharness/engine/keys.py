@@ -4,9 +4,23 @@ from __future__ import annotations
 
 import hashlib
 
-from evalharness.records import Request
+from evalharness.records import Request, Slot
 
-__all__ = ["answer_key", "entry_digest"]
+__all__ = ["answer_key", "entry_digest", "stamped"]
+
+
+def stamped(request: Request, slot: Slot, seed: int) -> Request:
+    """The request in its slot and, if it samples, with a seed that depends on nothing else.
+
+    Args:
+        seed: the run's.
+    """
+    own = None
+    if request.decoding is not None and request.decoding.temperature > 0:
+        place = (slot.task, slot.sample, slot.epoch, slot.role, slot.ordinal)
+        key = "\0".join(map(str, (seed, *place)))
+        own = int.from_bytes(hashlib.sha256(key.encode()).digest()[:6], "big")
+    return request.stamped(slot, own)
 
 
 def entry_digest(identity_digest: str, request: Request) -> bytes:

@@ -7,7 +7,7 @@ that the report follows from the folder alone.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
@@ -189,6 +189,16 @@ class Engagement(_Part):
         """Free texts that a translation lacks; none where there is no translation at all."""
         words = (self.translations or {}).get(language)
         return [] if words is None else words.lacking(self.model_dump(exclude_defaults=True))
+
+    def misses(self, measured: str) -> bool:
+        """Whether the days of testing leave out the day on which the run began.
+
+        Args:
+            measured: that day in UTC, as 2026-01-31; elsewhere it may be a day more or less.
+        """
+        first, last = self.performed
+        day, more = date.fromisoformat(measured), timedelta(days=1)
+        return not first - more <= day <= last + more
 
     def showing(self, samples: Sequence[str]) -> Engagement:
         """The same with more samples to show."""

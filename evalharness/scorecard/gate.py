@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -110,7 +110,11 @@ def decided(name: str, scorecard: Scorecard, policy: Policy, *, before: bool) ->
         demand = _demand(criterion, policy)
         keys = matching(with_grades, criterion.metric)
         if not keys:
-            found.append(nothing(criterion.metric, demand, "the run has no such metric"))
+            near = _near(criterion.metric, cells)
+            why = "the run has no such metric"
+            if near is not None:
+                why = f"the run has no such metric; did you mean '{near}'?"
+            found.append(nothing(criterion.metric, demand, why))
         found += [_decision(key, cells[key], demand, policy) for key in keys]
     return Gate(
         name, policy, before, tuple(found), scorecard.level,
@@ -148,18 +152,23 @@ def planned_faults(
                 check_limits(key, criterion, planned[key])
         if keys:
             continue
-        names = [*planned, *(f"{name}/headline" for name in DIMENSIONS)]
-        near = difflib.get_close_matches(criterion.metric, names, n=1, cutoff=0.85)
-        if near and near[0] != criterion.metric:
+        if near := _near(criterion.metric, planned):
             raise ConfigError(
                 f"policy {policy.label}: criteria: {criterion.metric}: the run has no such metric; "
-                f"did you mean '{near[0]}'?"
+                f"did you mean '{near}'?"
             )
         faults.append(
             f"policy {policy.label}: {criterion.metric} is demanded, and this run has no such "
             "metric: the gate will be undecided"
         )
     return faults
+
+
+def _near(metric: str, keys: Iterable[str]) -> str | None:
+    """Which name was probably meant, where a criterion's finds nothing."""
+    names = [*keys, *(f"{name}/headline" for name in DIMENSIONS)]
+    near = difflib.get_close_matches(metric, names, n=1, cutoff=0.85)
+    return near[0] if near and near[0] != metric else None
 
 
 def _demonstration(scorecard: Scorecard, decisions: list[Decision]) -> tuple[str, ...]:

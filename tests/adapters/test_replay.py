@@ -326,7 +326,11 @@ def test_a_field_may_be_an_expression_over_the_row(write: Any) -> None:
 @pytest.mark.parametrize(
     ("expression", "expected"),
     [
-        ("{{ missing }}", "the expression for 'sample': 'missing' is undefined"),
+        ("{{ missing }}", "the expression for 'sample': there is no 'missing'; its fields are id"),
+        (
+            "{{ row['The id'] }}",
+            "the expression for 'sample': there is no 'The id'; its fields are",
+        ),
         ("{{ [id] | map('upper') }}", "the expression for 'sample' gives no data"),
         ("{{ id | int / 0 }}", "the expression for 'sample': division by zero"),
     ],
@@ -479,8 +483,13 @@ GOOD = '{"sample": "good", "response": "x"}\n'
         ('{"sample": "a", "loglikelihood": -1}', "needs 'ordinal'"),
         ('{"sample": "a", "prediction": "x"}', "its fields are sample, prediction; name the right"),
         ("{}", "its fields are none"),
-        ('{"response": "x"}', "'sample' must be the sample's id, found None"),
-        ('{"sample": "", "response": "x"}', "'sample' must be the sample's id, found ''"),
+        ('{"nr": 1, "response": "x"}', "no 'sample' in it; its fields are nr, response; name the"),
+        (
+            '{"sampel": 1, "response": "x"}',
+            "sampel, response; did you mean 'sampel'; name the right",
+        ),
+        ('{"sample": "", "response": "x"}', "'sample' is empty: a record needs the sample's id"),
+        ('{"sample": null, "response": "x"}', "'sample' is empty: a record needs the sample's id"),
         ('{"sample": true, "response": "x"}', "'sample' must be the sample's id, found True"),
         ('{"sample": 1.5, "response": "x"}', "'sample' must be the sample's id, found 1.5"),
         ('{"sample": "a", "task": 1, "response": "x"}', "'task' must be text, found 1"),
@@ -516,6 +525,9 @@ def test_bytes_that_are_no_text(write: Any) -> None:
         ("sample,scores\na,\n", "t.csv:2: there is no output in it"),
         ("sample,response\n", "t.csv: there are no records in it"),
         ("", "t.csv: there are no records in it"),
+        ("id;response\na;b\n", "its fields are id;response; ';' stands in its only one: separate"),
+        ("id\tresponse\na\tb\n", "a tab stands in its only one: separate cells by commas, or by"),
+        ("sample,response\n,b\n", "t.csv:2: 'sample' is empty"),
     ],
 )
 def test_a_broken_table(write: Any, table: str, message: str) -> None:
@@ -553,8 +565,10 @@ def test_a_contradiction_in_parquet_names_rows(tmp_path: Path) -> None:
 
 
 def test_digests_are_digests(write: Any) -> None:
-    with pytest.raises(DataError, match=r":1: 'digest' must be a request's content digest"):
+    with pytest.raises(DataError, match=r":1: there is no 'digest' in it; its fields are sample, "):
         load(write([{"sample": "a", "response": "x"}]), key="digest")
+    with pytest.raises(DataError, match=r":1: 'digest' must be a request's content digest"):
+        load(write([{"digest": "a", "response": "x"}]), key="digest")
     with pytest.raises(DataError, match="a digest is of one choice"):
         load(write([{"digest": "0" * 64, "loglikelihoods": [-1]}]), key="digest")
 
@@ -564,6 +578,43 @@ def test_a_renamed_column_must_be_there(write: Any) -> None:
         load(write([{"sample": "a", "response": "x"}]), columns={"epoch": "run"})
     with pytest.raises(ValueError, match="there is no field 'respons'; did you mean 'response'"):
         ReplayOptions(path="x", columns={"respons": "y"})
+
+
+def test_a_name_under_columns_that_no_row_has_is_told_with_the_names_there_are(write: Any) -> None:
+    path = write("编号,回答\na,b\n", "t.csv")
+    with pytest.raises(DataError) as caught:
+        load(path, columns={"sample": "编号ID", "response": "回答"})
+    assert str(caught.value) == (
+        f"{path}:2: there is no '编号ID' in it, which 'columns' names for sample; its fields are "
+        "编号, 回答; did you mean '编号'; name the right one under 'columns'"
+    )
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be"])
+def test_utf_16_with_its_mark_is_read_as_it_is(write: Any, encoding: str) -> None:
+    """As spreadsheets write "Unicode text", and PowerShell every file."""
+    answers = {f"编号{number}": f"回答 😀 {number}\n第二行" * 50 for number in range(999)}
+    mark = "" if encoding == "utf-16" else "\ufeff"
+
+    def loaded(text: str, name: str) -> ReplayAdapter:
+        return load(write((mark + text).encode(encoding), name))
+
+    lines = [{"sample": sample, "response": text} for sample, text in answers.items()]
+    cells = "".join(f'{sample}\t"{text}"\r\n' for sample, text in answers.items())
+    for adapter in (
+        loaded("sample\tresponse\r\n" + cells, "t.tsv"),
+        loaded("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines), "t.jsonl"),
+        loaded(json.dumps(lines, ensure_ascii=False), "t.json.gz"),
+    ):
+        for sample in ("编号0", "编号998"):
+            assert generated(adapter, sample) == Response(answers[sample])
+
+
+def test_another_encoding_is_refused_with_what_to_do(write: Any) -> None:
+    text = "sample,response\na,回答\n"
+    for data in (text.encode("gbk"), "\ufeff".encode("utf-16-le") + text.encode("utf-16-le")[:-1]):
+        with pytest.raises(DataError, match="save the file as UTF-8"):
+            load(write(data, "t.csv"))
 
 
 def test_a_file_that_cannot_be_read(tmp_path: Path, write: Any) -> None:

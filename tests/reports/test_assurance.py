@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import evalharness
 from evalharness.cli.app import run_app
 from evalharness.errors import ConfigError
 from evalharness.reports.engagement import Engagement, load_engagement
+from evalharness.store.directory import RunDirectory
 from tests.support import ENGAGEMENT, FakeModel, item, write_suite
 
 
@@ -81,6 +83,28 @@ def test_the_same_records_give_the_same_bytes_and_another_engagement_another_id(
     assert ids[0] != ids[1]
 
 
+def test_days_of_testing_that_leave_out_the_run_are_told_and_stand_in_the_report(
+    reported, run, capsys
+):
+    began = date.fromisoformat(RunDirectory(run).measured)
+    day = timedelta(days=1)
+
+    def told(first, last):
+        item = {**ENGAGEMENT["item"], "received": first.isoformat()}
+        days = [first.isoformat(), last.isoformat()]
+        page = words(reported(item=item, performed=days, issued=last.isoformat()))
+        says = f"performed: {first} to {last} leaves out {began}, the day (UTC) on which the run"
+        said = says in capsys.readouterr().err
+        assert ("That day is not among the days stated." in page) == said
+        return said
+
+    assert not told(began, began)
+    assert not told(began - 9 * day, began - day)  # a day's end there may be the next day in UTC
+    assert not told(began + day, began + day)
+    assert told(began - 9 * day, began - 2 * day)
+    assert told(began + 2 * day, began + 9 * day)
+
+
 def test_five_samples_an_evaluation_drawn_with_the_seed(reported):
     assert reported().count('<article class="sample">') == 5
 
@@ -126,11 +150,16 @@ def test_pdf_and_markdown_hold_the_same_text_and_the_same_bytes(reported, run):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"issued": "2026-11-01"}, "before the last day of testing"),
+        ({"issued": "2026-11-01"}, "e.yaml:13: issued: before the last day of testing"),
+        ({"item": {**ENGAGEMENT["item"], "received": "2026-12-01"}}, ": item.received: after the"),
+        ({"issued": "27.11.2026"}, "issued: expected a day that there is, written as 2026-01-31;"),
+        ({"issued": "2026-11-31"}, "issued: expected a day that there is, written as 2026-01-31;"),
+        ({"customer": None}, "customer: this field stands empty; fill it in"),
+        ({"item": {**ENGAGEMENT["item"], "version": 3.2}}, "found 3.2; put it in quotes"),
+        ({"chain": []}, "chain: list should have at least 1 item, not 0"),
         ({"performed": ["2026-11-26", "2026-11-25"]}, "give the first day, then the last"),
         ({"customer": ""}, "customer: string should have at least 1 character"),
         ({"authorized_by": {}}, "did you mean 'authorised_by'"),
-        ({"chain": []}, "chain"),
     ],
 )
 def test_a_wrong_engagement_is_a_sentence(tmp_path, change, said):
@@ -148,6 +177,8 @@ def test_the_written_beginning_names_each_field_and_is_whole_once_filled_in(tmp_
     assert "it exists already" in capsys.readouterr().err
     with pytest.raises(ConfigError) as fault:
         load_engagement(path)
+    assert "at least 1 item" not in str(fault.value)  # one is there, and empty
+    assert "chain.0.name: this field stands empty; fill it in" in str(fault.value)
     for name in ("customer", "issued", "item.name", "laboratory.address", "chain.0.name"):
         assert name in str(fault.value), name
     text = path.read_text(encoding="utf-8")

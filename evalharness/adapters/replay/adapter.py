@@ -135,6 +135,10 @@ class ReplayAdapter:
                     found[sample if task is None else f"{task}/{sample}"] = None
         return list(found)
 
+    def has(self, request: Request) -> bool:
+        """Whether an answer to a stamped request is recorded."""
+        return isinstance(self._answer(request), Response)
+
     # -- answering -------------------------------------------------------------------------------
 
     def _answer(self, request: Request) -> Response | Failure:

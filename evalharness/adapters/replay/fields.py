@@ -6,13 +6,15 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from jinja2 import TemplateError, Undefined
+from jinja2 import TemplateError, Undefined, UndefinedError
 
-from evalharness.adapters.replay.files import RecordFault, Row, shown
+from evalharness.adapters.replay.files import RecordFault, Row, fields_of, shown
 from evalharness.sandbox import FAULTS, Sandbox
 
 __all__ = ["Fields", "expression_in"]
 
+#: How Jinja says that a row has no such field.
+_LACKING = re.compile(r"'dict object' has no attribute ('.*')|('.*') is undefined", re.DOTALL)
 _WHOLE = re.compile(r"\{\{(.+)\}\}", re.DOTALL)
 _ENVIRONMENT = Sandbox()
 
@@ -58,6 +60,13 @@ class Fields:
         """Field -> the name in the file that no row has."""
         return dict(self._unseen)
 
+    def lacking(self, name: str, row: Row) -> str:
+        """What to say of a row that has no such field."""
+        theirs = self._names.get(name, name)
+        named = f", which 'columns' names for {name}" if theirs != name else ""
+        there = fields_of(row, theirs)
+        return f"there is no '{theirs}' in it{named}; {there}; name the right one under 'columns'"
+
     def of(self, row: Row) -> dict[str, Any]:
         """The fields that the row has.
 
@@ -80,6 +89,12 @@ def _value(name: str, expression: Callable[..., Any], given: Mapping[str, Any]) 
         value = expression(given)
         if isinstance(value, Undefined):
             str(value)  # says which name there is none of
+    except UndefinedError as fault:
+        said = _LACKING.fullmatch(str(fault))
+        what = f"there is no {said[1] or said[2]}" if said else str(fault)
+        raise RecordFault(
+            f"the expression for '{name}': {what}; {fields_of(given['row'])}"
+        ) from None
     except FAULTS as fault:
         raise RecordFault(f"the expression for '{name}': {fault}") from None
     if value is not None and not isinstance(value, str | int | float | list | dict):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import gzip
 import io
@@ -13,8 +14,12 @@ from pathlib import Path
 from typing import Any, BinaryIO, Literal, TypeAlias, cast
 
 from evalharness.errors import ConfigError
+from evalharness.yamlfile import did_you_mean
 
-__all__ = ["Format", "RecordFault", "Row", "decode", "format_of", "plain_name", "rows_of", "shown"]
+__all__ = [
+    "Format", "RecordFault", "Row", "decode", "fields_of", "format_of", "plain_name", "rows_of",
+    "shown",
+]  # fmt: skip
 
 Format: TypeAlias = Literal["json", "jsonl", "csv", "tsv", "parquet"]
 Row: TypeAlias = Mapping[str, Any]
@@ -25,6 +30,12 @@ SUFFIXES: dict[str, Format] = {
 }  # fmt: skip
 #: Bytes of one line of JSON, characters of one cell: beyond this a file is broken or hostile.
 LONGEST = 1 << 26
+
+#: How many of a row's fields a message names.
+_NAMED = 30
+_REMEDY = "save the file as UTF-8 (in a spreadsheet: 'CSV UTF-8')"
+#: What else than a comma or tab stands between the cells of a table whose header is one cell.
+_SEPARATORS = {"\t": "a tab", ";": "';'", "|": "'|'", ",": "','"}
 
 
 class RecordFault(Exception):  # noqa: N818 - becomes a DataError where file and line are known
@@ -79,7 +90,7 @@ def rows_of(
             return
         stream = io.BufferedReader(_Hashing(raw, hasher), 1 << 20)
         plain = gzip.GzipFile(fileobj=stream) if _is_compressed(path) else stream
-        content = cast("BinaryIO", plain)
+        content = _as_utf8(cast("BinaryIO", plain))
         readers = {"json": _json_whole, "jsonl": _json_lines}
         yield from readers[format](content) if format in readers else _table(content, format)
         while stream.read(1 << 20):  # what a reader left unread is part of the file all the same
@@ -100,6 +111,37 @@ class _Hashing(io.RawIOBase):
         size = int(self._raw.readinto(buffer))
         if self._hasher is not None:
             self._hasher.update(memoryview(buffer)[:size])
+        return size
+
+
+def _as_utf8(content: Any) -> BinaryIO:
+    """The same text as UTF-8 where a byte order mark says that it is UTF-16; else untouched."""
+    utf_16 = content.peek(2)[:2] in {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE}
+    return cast("BinaryIO", io.BufferedReader(_FromUtf16(content)) if utf_16 else content)
+
+
+class _FromUtf16(io.RawIOBase):
+    """UTF-16 with a byte order mark, read as UTF-8."""
+
+    def __init__(self, content: BinaryIO) -> None:
+        self._content = content
+        self._decoder = codecs.getincrementaldecoder("utf-16")()
+        self._ready = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        ended = False
+        while not self._ready and not ended:
+            data = self._content.read(1 << 16)
+            ended = not data
+            try:
+                self._ready = self._decoder.decode(data, final=ended).encode("utf-8")
+            except UnicodeDecodeError:
+                raise RecordFault(f"broken UTF-16 text in the file; {_REMEDY}") from None
+        size = min(len(buffer), len(self._ready))
+        buffer[:size], self._ready = self._ready[:size], self._ready[size:]
         return size
 
 
@@ -127,7 +169,9 @@ def _json_lines(content: BinaryIO) -> Iterator[tuple[int, Row]]:
             text = line.decode("utf-8-sig" if number == 1 else "utf-8").strip()
             row = decode(text) if text else None
         except UnicodeDecodeError as fault:
-            raise RecordFault(f"not UTF-8 text (byte {fault.start} of the line)", number) from None
+            raise RecordFault(
+                f"not UTF-8 text (byte {fault.start} of the line); {_REMEDY}", number
+            ) from None
         except RecordFault as fault:
             raise RecordFault(str(fault), number) from None
         if not text:
@@ -148,7 +192,7 @@ def _json_whole(content: BinaryIO) -> Iterator[tuple[int, Row]]:
     try:
         value = decode(data.decode("utf-8-sig"))
     except UnicodeDecodeError as fault:
-        raise RecordFault(f"not UTF-8 text (byte {fault.start})") from None
+        raise RecordFault(f"not UTF-8 text (byte {fault.start}); {_REMEDY}") from None
     members = value.values() if isinstance(value, dict) else [value]
     lists = [member for member in members if isinstance(member, list)]
     if not lists:
@@ -187,7 +231,9 @@ def _table(content: BinaryIO, format: Format) -> Iterator[tuple[int, Row]]:  # n
     except csv.Error as fault:
         raise RecordFault(f"not valid {format.upper()}: {fault}", number) from None
     except UnicodeDecodeError:
-        raise RecordFault("not UTF-8 text here or in the lines that follow", number) from None
+        raise RecordFault(
+            f"not UTF-8 text here or in the lines that follow; {_REMEDY}", number
+        ) from None
     finally:
         text.detach()
 
@@ -218,6 +264,26 @@ def _parquet(raw: Any, hasher: Any) -> Iterator[tuple[int, Row]]:
                 yield number, row
     except pa.ArrowException as fault:
         raise RecordFault(f"not a readable parquet file: {fault}", number + 1) from None
+
+
+def fields_of(row: Row, wanted: str | None = None) -> str:
+    """Which fields a row has, for a message about one that it lacks.
+
+    Args:
+        wanted: the name that was looked for: a near one is named.
+    """
+    names = [str(name) for name in row]
+    near = did_you_mean(wanted, names) if wanted is not None else ""
+    hint = near.removesuffix("?") if "did you mean" in near else ""
+    if len(names) == 1:
+        sign = next((sign for sign in _SEPARATORS if sign in names[0]), None)
+        if sign is not None:
+            hint = (
+                f"; {_SEPARATORS[sign]} stands in its only one: separate cells by commas, or by "
+                "tabs with 'format: tsv'"
+            )
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"its fields are {', '.join(names[:_NAMED]) or 'none'}{more}{hint}"
 
 
 def shown(value: Any) -> str:

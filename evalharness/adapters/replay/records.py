@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Literal, TypeAlias, cast, get_args
 
 from evalharness.adapters.replay.fields import Fields
-from evalharness.adapters.replay.files import RecordFault, Row, decode, shown
+from evalharness.adapters.replay.files import RecordFault, Row, decode, fields_of, shown
 from evalharness.records import FinishReason
 
 __all__ = ["BY_CHOICE", "FIELDS", "Entry", "Key", "Reader", "Store", "key_of"]
@@ -62,10 +62,10 @@ class Reader:
             given.add("response")  # null or an empty cell: the model said nothing
         if not given:
             raise RecordFault(
-                f"there is no output in it (one of {', '.join(OUTPUTS)}); its fields are "
-                f"{', '.join(map(str, row)) or 'none'}; name the right one under 'columns'"
+                f"there is no output in it (one of {', '.join(OUTPUTS)}); {fields_of(row)}; "
+                "name the right one under 'columns'"
             )
-        task, sample, epoch, ordinal = self._place(values)
+        task, sample, epoch, ordinal = self._place(values, row)
         key = key_of(sample, epoch, ordinal)
         if given & {"response", "verdict"}:
             yield "generate", task, key, self._answer(values)
@@ -88,7 +88,10 @@ class Reader:
         if "scores" in given:
             yield "classify", task, key, self._scores(values["scores"])
 
-    def _place(self, values: Row) -> tuple[str | None, str, int, int]:
+    def _place(self, values: Row, row: Row) -> tuple[str | None, str, int, int]:
+        wanted = "digest" if self._by_digest else "sample"
+        if wanted not in values and (self._by_digest or values.get("choice") is None):
+            raise RecordFault(self.fields.lacking(wanted, row))
         if self._by_digest:
             digest = values.get("digest")
             if not isinstance(digest, str) or len(digest) != 64:
@@ -111,6 +114,8 @@ class Reader:
     def _id(self, value: Any, name: str) -> str:
         if isinstance(value, str) and value:
             return value
+        if value is None or value == "":
+            raise RecordFault(f"'{name}' is empty: a record needs the {name}'s id")
         if isinstance(value, float) and value.is_integer():
             value = int(value)  # a column of numbers with a gap: 1 was stored as 1.0
         if isinstance(value, int) and not isinstance(value, bool):

@@ -106,7 +106,10 @@ class Wrapped:
         """What else an adapter may have (a replay's ``not_planned``) is the inner one's."""
         if name.startswith("_"):  # also before __init__ has run, as copying does
             raise AttributeError(name)
-        return getattr(self._inner, name)
+        found = getattr(self._inner, name)
+        if name == "has":  # a recording found by content knows the request as it is sent
+            return lambda request: found(self._changed(request))
+        return found
 
     @property
     def identity(self) -> ModelIdentity:

@@ -125,7 +125,7 @@ def test_a_card_that_declares_nothing_is_no_fault(read, text):
         ("---\na: 1\nlicense: [\n---\n", "README.md:4: not valid YAML"),
         ("---\nlicense: mit\nlicense: gpl\n---\n", ":3: 'license' stands twice"),
         ("---\na: !!python/object/apply:os.system [x]\n---\n", "not valid YAML"),
-        ("---\na: 2026-13-45\n---\n", "a value cannot be read"),
+        ("---\na: 2026-13-45\n---\n", ":2: 2026-13-45: there is no such day"),
         ("---\na: " + "[" * 200 + "]" * 200 + "\n---\n", "levels deep"),
         (b"\xff\xfe\x00", "not UTF-8 text (byte 0)"),
         (b"x" * (LARGEST + 1), "larger than 1,048,576 bytes"),
