@@ -95,6 +95,9 @@ def issued_faults(directory: RunDirectory, issued: Issued, digests: Mapping[str,
         for path in drawn_files(directory, [ASSURANCE])
         if digests.get(path.name) != sealed.get(path.name)
     ]
+    run_id = directory.read_json(directory.run_json).get("run_id")
+    if issued.run_id != run_id:
+        faults.append(f"{RECORD}: of run {issued.run_id}, but this is {run_id}")
     if (found := _derived_id(directory)) != issued.report:
         faults.append(f"{RECORD}: {issued.report}, but the records give {found}")
     named = directory.read_json(directory.path / ENGAGEMENT).get("supersedes") or {}
@@ -104,7 +107,7 @@ def issued_faults(directory: RunDirectory, issued: Issued, digests: Mapping[str,
     faults += [
         f"{path.name}: is not of report {issued.report}"
         for path in drawn_files(directory, [ASSURANCE])
-        if path.suffix == ".html" and issued.report.encode() not in path.read_bytes()
+        if path.suffix in {".html", ".md"} and issued.report.encode() not in path.read_bytes()
     ]
     return faults
 
@@ -121,11 +124,14 @@ def chain_faults(directory: RunDirectory, folders: Sequence[Path]) -> list[str]:
     issued = issued_of(directory)
     if issued is None or issued.supersedes is None:
         return ["the run has no assurance report that supersedes another"]
-    others = {}
+    others: dict[str, RunDirectory] = {}
+    faults: list[str] = []
     for folder in folders:
         other = RunDirectory.existing(folder)
-        others[_derived_id(other)] = other
-    faults: list[str] = []
+        name = _derived_id(other)
+        if name in others:
+            faults.append(f"{name}: lies in two folders, {others[name].path} and {other.path}")
+        others.setdefault(name, other)
     seen = [issued.report]
     record: Earlier | None = issued.supersedes
     while record is not None:

@@ -333,3 +333,21 @@ def test_a_field_that_is_not_used_changes_no_id():
     assert known.model_dump_json(exclude_defaults=True) != known.showing(["q1"]).model_dump_json(
         exclude_defaults=True
     )
+
+
+def test_withholding_takes_the_pages_with_the_texts_away(run, report):
+    report(run, "--lang", "zh")
+    report(run)
+    assert (run / "assurance.zh.html").is_file()
+    report(run, "--withhold", "prompts")
+    assert not (run / "assurance.zh.html").exists()
+    assert json.loads((run / "assurance.json").read_text())["withheld"] == ["prompts"]
+
+
+def test_files_of_ones_own_stay(run, report):
+    report(run)
+    own = run / "assurance.signed.pdf"
+    own.write_bytes(b"scanned")
+    assert own not in drawn_files(RunDirectory(run))
+    (run / "assurance.zh.pdf").write_bytes(b"drawn")
+    assert run / "assurance.zh.pdf" in drawn_files(RunDirectory(run))

@@ -208,7 +208,7 @@ def _label(
     card: Path | None,
 ) -> list[Path]:
     from evalharness.reports.label.card import read_card
-    from evalharness.reports.write import write_label
+    from evalharness.reports.label.write import write_label
 
     off = None if declared is None else _switched_off(directory, declared[0], declared[1].parent)
     return write_label(

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from evalharness.reports.issued import ENGAGEMENT, RECORD
+from evalharness.reports.language import known
 from evalharness.store.directory import RunDirectory
 
 __all__ = [
@@ -36,12 +37,11 @@ _RECORDS = {ASSURANCE: (RECORD, ENGAGEMENT), LABEL: ("label.json",)}
 #: Of a folder: name of a record -> its content.
 _Given: TypeAlias = Mapping[str, Mapping[str, Any]]
 
-_LANGUAGE = r"(\.[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*)?"
-
 
 def drawn_files(directory: RunDirectory, kinds: Collection[str] = KINDS) -> list[Path]:
     """The report files of these kinds that are there, in every language and format."""
-    page = re.compile(rf"({'|'.join(kinds)}){_LANGUAGE}\.(html|pdf|md)")
+    languages = "|".join(map(re.escape, known()))
+    page = re.compile(rf"({'|'.join(kinds)})(\.({languages}))?\.(html|pdf|md)")
     records = {name for kind in kinds for name in _RECORDS.get(kind, ())}
     return sorted(
         path
@@ -81,6 +81,9 @@ def differing(before: _Given, after: _Given) -> list[str]:
     old, new = (given.get(RECORD, {}).get("supersedes") for given in (before, after))
     if old != new and not told:
         told.append("the superseded report's files")
+    given = [content.get(RECORD, {}).get("withheld") for content in (before, after)]
+    if None not in given and given[0] != given[1]:
+        told.append("what is withheld")
     if "label.json" in before and "label.json" in after:
         told += _sources(before["label.json"], after["label.json"])
     return told

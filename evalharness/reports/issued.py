@@ -6,7 +6,7 @@ run, and the SHA-256 of its files as they were handed over.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -35,12 +35,17 @@ class Earlier(BaseModel):
 
 
 class Issued(BaseModel):
-    """The report of a run's folder, as ``assurance.json`` has it."""
+    """The report of a run's folder, as ``assurance.json`` has it.
+
+    Args:
+        withheld: which texts its files show as digests: prompts, responses.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     report: str
     run_id: str
     supersedes: Earlier | None = None
+    withheld: Sequence[str] = ()
 
 
 def issued_of(directory: RunDirectory) -> Issued | None:

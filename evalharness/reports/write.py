@@ -7,29 +7,22 @@ from pathlib import Path
 from typing import Any
 
 from evalharness.reports.assurance import SHOWN, Assurance, render_assurance, report_id
-from evalharness.reports.drawn import ASSURANCE, LABEL, SCORECARD, remove_drawn
+from evalharness.reports.drawn import ASSURANCE, SCORECARD, remove_drawn
 from evalharness.reports.engagement import Engagement
 from evalharness.reports.formats import Output
 from evalharness.reports.html import render_html
 from evalharness.reports.issued import ENGAGEMENT, RECORD, Earlier, Issued
-from evalharness.reports.label.build import build_label
-from evalharness.reports.label.card import ModelCard
-from evalharness.reports.label.given import File, LabelInput, Off, Records
-from evalharness.reports.label.page import render_label
-from evalharness.reports.language import ENGLISH, speaking
+from evalharness.reports.language import ENGLISH
 from evalharness.reports.page import Medium
 from evalharness.reports.reliability import reliability_curves
 from evalharness.reports.shown import chosen_samples, drawn_samples
 from evalharness.scorecard.gate import own_gate
 from evalharness.scorecard.model import Scorecard
-from evalharness.store.directory import RunDirectory, file_sha256
+from evalharness.store.directory import RunDirectory
 
 __all__ = [
-    "write_assurance",
-    "write_label",
-    "write_reports",
-    "write_scorecard",
-]
+    "drawn", "run_of", "write_assurance", "write_drawn", "write_reports", "write_scorecard",
+]  # fmt: skip
 
 _DEFAULT_SHOWN = 3
 
@@ -39,13 +32,13 @@ def write_reports(directory: RunDirectory, scorecard: Scorecard) -> None:
     write_scorecard(directory, scorecard, Output())
 
 
-def _drawn(name: str, output: Output, draw: Callable[[Medium], str]) -> dict[str, bytes]:
+def drawn(name: str, output: Output, draw: Callable[[Medium], str]) -> dict[str, bytes]:
     """The page in each format: name of the file -> its bytes."""
     stem = name if output.language == ENGLISH.code else f"{name}.{output.language}"
     return {f"{stem}{suffix}": content for suffix, content in output.drawn(draw)}
 
 
-def _write(
+def write_drawn(
     directory: RunDirectory, kind: str, files: Mapping[str, bytes], records: Mapping[str, Any]
 ) -> list[Path]:
     """Write drawn files, after what they follow from.
@@ -53,6 +46,7 @@ def _write(
     Where that changed, the kind's earlier files are taken away. All is drawn by now: what cannot be
     drawn leaves the folder as it was.
     """
+    directory.manifest.unlink(missing_ok=True)  # a kill from here on leaves a run to resume
     paths = {directory.path / name: content for name, content in records.items()}
     before = {path: directory.read_json(path) for path in paths if path.is_file()}
     if before != paths:
@@ -66,16 +60,16 @@ def _write(
 
 def write_scorecard(directory: RunDirectory, scorecard: Scorecard, output: Output) -> list[Path]:
     """The scorecard's page, report.html."""
-    run = _run(directory)
+    run = run_of(directory)
     shown = run["config"].get("report_samples", _DEFAULT_SHOWN)
     rows = drawn_samples(directory, run["seed"], shown)
     curves = reliability_curves(directory, scorecard)
-    files = _drawn(
+    files = drawn(
         SCORECARD,
         output,
         lambda medium: render_html(scorecard, run=run, samples=rows, medium=medium, curves=curves),
     )
-    return _write(directory, SCORECARD, files, {})
+    return write_drawn(directory, SCORECARD, files, {})
 
 
 def write_assurance(
@@ -98,7 +92,7 @@ def write_assurance(
     Raises:
         ConfigError: the engagement names a sample that the run has not.
     """
-    run = _run(directory)
+    run = run_of(directory)
     report = Assurance(
         scorecard=scorecard,
         run=run,
@@ -112,55 +106,20 @@ def write_assurance(
         on_record=earlier is not None and bool(earlier.files),
     )
     issued = Issued(
-        report=report_id(run, scorecard, engagement), run_id=run["run_id"], supersedes=earlier
+        report=report_id(run, scorecard, engagement),
+        run_id=run["run_id"],
+        supersedes=earlier,
+        withheld=sorted(withheld),
     )
     records = {
         ENGAGEMENT: engagement.model_dump(mode="json", exclude_none=True),
         RECORD: issued.model_dump(mode="json"),
     }
-    files = _drawn(ASSURANCE, output, lambda medium: render_assurance(report, medium))
-    return _write(directory, ASSURANCE, files, records)
+    files = drawn(ASSURANCE, output, lambda medium: render_assurance(report, medium))
+    return write_drawn(directory, ASSURANCE, files, records)
 
 
-def write_label(
-    directory: RunDirectory,
-    scorecard: Scorecard,
-    output: Output,
-    *,
-    engagement: tuple[Engagement, Path] | None = None,
-    card: ModelCard | None = None,
-    switched_off: Mapping[str, tuple[RunDirectory, Scorecard]] | None = None,
-) -> list[Path]:
-    """The disclosure label: label.json in English, and its page in the output's language."""
-    has_summary = directory.summary.is_file()
-    given = LabelInput(
-        scorecard=scorecard,
-        run=_run(directory),
-        records=Records(
-            scorecard=_file(directory.scorecard),
-            run=_file(directory.run_json),
-            summary=_file(directory.summary) if has_summary else None,
-        ),
-        summary=directory.read_json(directory.summary) if has_summary else {},
-        engagement=None if engagement is None else (engagement[0], _file(engagement[1])),
-        card=card,
-        switched_off={
-            part: Off(off, _file(other.scorecard, f" of run {other.path.resolve().name}"))
-            for part, (other, off) in (switched_off or {}).items()
-        },
-    )
-    with speaking(ENGLISH.code):
-        content = build_label(given).model_dump(mode="json", exclude_none=True)
-    files = _drawn(LABEL, output, lambda _medium: render_label(build_label(given)))
-    written = _write(directory, LABEL, files, {"label.json": content})
-    return [*written, directory.path / "label.json"]
-
-
-def _file(path: Path, remark: str = "") -> File:
-    return File(f"{path.name}{remark}", file_sha256(path))
-
-
-def _run(directory: RunDirectory) -> dict[str, Any]:
+def run_of(directory: RunDirectory) -> dict[str, Any]:
     """run.json, with the day of measurement, which stands nowhere else."""
     run = directory.read_json(directory.run_json)
     if directory.summary.is_file():
