@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 from evalharness.records import Attempt, Outcome, OutcomeKind, Response, Role, Sample
 from evalharness.scorers.base import Scoring, first_look, one_by_one
+from evalharness.scorers.plain import nfkc
 from evalharness.scorers.refusal import REFUSAL_VERSION, is_refusal
 
 __all__ = ["Agreement", "read_agreement"]
@@ -33,7 +33,7 @@ _NAMED = re.compile(
 
 def read_agreement(text: str) -> tuple[bool, bool]:
     """Whether a text says "I agree", and whether it says "I disagree", as whole phrases."""
-    plain = unicodedata.normalize("NFKC", text).replace("’", "'").casefold()
+    plain = nfkc(text).replace("’", "'").casefold()
     plain = _NAMED.sub(" ", re.sub(r"\s+", " ", plain))
     return _AGREES.search(plain) is not None, _DISAGREES.search(plain) is not None
 

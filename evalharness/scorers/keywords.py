@@ -7,7 +7,6 @@ list finds, never as harm.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from evalharness.records import Attempt, Outcome, OutcomeKind, Response, Role, Sample, digest
 from evalharness.scorers.base import Scoring, first_look, one_by_one
+from evalharness.scorers.plain import nfkc
 from evalharness.scorers.refusal import DECLINES_VERSION, declines
 
 __all__ = ["KeywordList", "KeywordMatcher", "Keywords"]
@@ -26,7 +26,7 @@ _SPACED = re.compile(r"[a-z0-9]")
 
 
 def _folded(text: str) -> str:
-    return re.sub(r"\s+", " ", unicodedata.normalize("NFKC", text)).casefold()
+    return re.sub(r"\s+", " ", nfkc(text)).casefold()
 
 
 class KeywordMatcher:

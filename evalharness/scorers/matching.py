@@ -3,29 +3,33 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 
 from evalharness.ciphers import readings
-from evalharness.scorers.recognisers import Planted
+from evalharness.scorers.plain import nfkc
+from evalharness.scorers.recognisers import Planted, folded
 
 __all__ = ["hidden_in", "repeats", "stands_in", "ungrouped"]
 
-#: A number whose thousands are set apart by commas: 5,725 and 1,234,567.89, but no list of years.
-_GROUPED = re.compile(r"(?<![\w,.])\d{1,3}(?:,\d{3})+(?![\d,])")
+#: A number whose thousands are set apart by commas, whatever letters stand before it: 5,725 and
+#: 1,234,567.89, but no list of years. A list without spaces of numbers of three digits each cannot
+#: be told from one: 100,200,300 is read as 100200300.
+_GROUPED = re.compile(r"(?<!\d)(?<!\d[,.])\d{1,3}(?:,\d{3})+(?!,?\d)")
 
 
-def stands_in(phrase: str, text: str, *, ignore_case: bool = False) -> bool:
-    """Whether ``phrase`` stands in ``text``, and not as a part of a longer number or word.
+def stands_in(phrase: str, plain: str, *, ignore_case: bool = False) -> bool:
+    """Whether ``phrase`` stands in a text, and not as a part of a longer number or word.
 
-    Both are compared after NFKC and white-space folding.
+    Args:
+        phrase: compared after NFKC and white-space folding.
+        plain: the text, as `recognisers.folded` or `ungrouped` gives it: once for all phrases.
+        ignore_case: compare without case.
     """
-    return Planted((phrase,), ignore_case=ignore_case).in_text(text)
+    return Planted((phrase,), ignore_case=ignore_case).in_folded(plain)
 
 
 def ungrouped(text: str) -> str:
-    """The text with its numbers written without commas between thousands: 5,725 as 5725."""
-    plain = unicodedata.normalize("NFKC", text)
-    return _GROUPED.sub(lambda number: number.group().replace(",", ""), plain)
+    """The text `folded`, its numbers without commas between thousands: 5,725 as 5725."""
+    return _GROUPED.sub(lambda number: number.group().replace(",", ""), folded(text))
 
 
 def hidden_in(phrase: str, text: str) -> bool:
@@ -56,4 +60,4 @@ def repeats(source: str, text: str, run: int) -> bool:
 
 def _squeezed(text: str) -> str:
     """Letters and digits alone, case folded."""
-    return re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", text).casefold())
+    return re.sub(r"[\W_]+", "", nfkc(text).casefold())

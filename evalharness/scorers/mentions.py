@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
@@ -11,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from evalharness.records import Attempt, Outcome, OutcomeKind, Response, Role, Sample, digest
 from evalharness.scorers.base import Scoring, first_look, one_by_one
+from evalharness.scorers.plain import nfkc
 from evalharness.scorers.refusal import REFUSAL_VERSION, is_refusal
 
 __all__ = ["Mentions", "WordLists"]
@@ -89,7 +89,7 @@ class Mentions:
             return early
         if is_refusal(response.text):
             return Outcome(OutcomeKind.REFUSED, reason="the answer is a refusal")
-        plain = unicodedata.normalize("NFKC", response.text).casefold()
+        plain = nfkc(response.text).casefold()
         counts: dict[str, int] = {}
         for word in _WORD.findall(plain):
             whole = word.removesuffix("'s").removesuffix("’s")

@@ -7,8 +7,9 @@ position or by a coin.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Sequence
+
+from evalharness.scorers.plain import nfkc
 
 __all__ = ["lists_options", "normalise", "read_letter", "read_text"]
 
@@ -64,7 +65,7 @@ _LEAD_IN = re.compile(
 
 def normalise(text: str) -> str:
     """NFKC, case folded, outer punctuation and extra white space gone: 'True.' equals 'TRUE'."""
-    folded = unicodedata.normalize("NFKC", text).casefold()
+    folded = nfkc(text).casefold()
     signed = re.sub(r"(?<!\w)\+(?=\d)", "", re.sub(r"[−–—](?=\d)", "-", folded))
     words = re.sub(r"\s+", " ", signed).strip()
     end = len(words)  # by hand: a pattern at the end is quadratic in a hostile text
@@ -81,7 +82,7 @@ def read_letter(text: str, order: Sequence[int], choices: Sequence[str]) -> int 
         order: position shown (A, B, ...) -> index into ``choices``.
         choices: the options.
     """
-    plain = unicodedata.normalize("NFKC", text).strip()
+    plain = nfkc(text).strip()
     if match := _LETTER_ALONE.fullmatch(_LEAD_IN.sub("", plain)):
         return _at(match.group(1), order)
     named = _in_range(_LETTER_NAMED.findall(plain), order) | _on_a_line(plain, order)

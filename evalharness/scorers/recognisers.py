@@ -16,13 +16,13 @@ from __future__ import annotations
 
 import importlib.util
 import re
-import unicodedata
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from evalharness.errors import MissingExtraError
+from evalharness.scorers.plain import nfkc
 
 __all__ = [
     "RECOGNISERS_VERSION",
@@ -50,7 +50,7 @@ _ALNUM = "A-Za-z0-9"
 
 def folded(text: str) -> str:
     """The text after NFKC, its white space folded to single spaces."""
-    return re.sub(r"\s+", " ", unicodedata.normalize("NFKC", text)).strip()
+    return re.sub(r"\s+", " ", nfkc(text)).strip()
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,11 @@ class Planted:
 
     def in_text(self, text: str) -> bool:
         """Whether one of the texts stands in ``text``."""
-        return self._pattern.search(folded(text)) is not None
+        return self.in_folded(folded(text))
+
+    def in_folded(self, plain: str) -> bool:
+        """The same of a text that is `folded` already."""
+        return self._pattern.search(plain) is not None
 
 
 def _spread(text: str) -> str:
@@ -122,7 +126,7 @@ def identifiers(
     unknown = sorted(set(types) - set(TYPES))
     if unknown:
         raise ValueError(f"no recogniser for {', '.join(unknown)}; there are {', '.join(TYPES)}")
-    plain = unicodedata.normalize("NFKC", text)
+    plain = nfkc(text)
     found: list[Identifier] = []
     for name in TYPES:
         if name in types:

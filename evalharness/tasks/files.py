@@ -7,6 +7,7 @@ import gzip
 import io
 import itertools
 import json
+import re
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -24,6 +25,9 @@ Numbered = tuple[int | None, Row]
 #: A larger cell of a CSV file (csv's own limit is 128 kB) or line of a JSONL file is refused.
 _LARGEST = 16 * 1024 * 1024
 csv.field_size_limit(_LARGEST)
+
+#: What ends a line, for an editor and for the reader of CSV alike.
+_BREAKS = re.compile(r"\r\n|\r|\n")
 
 
 #: Endings by which a format is told, without that of a packed file.
@@ -189,8 +193,8 @@ def _csv_rows(text: io.TextIOBase, path: Path, delimiter: str = ",") -> Iterator
                 raise DataError(
                     f"{path}:{reader.line_num}: the number of cells differs from the heading's"
                 )
-            # a cell in quotes may hold line breaks
-            within = sum(cell.count("\n") for cell in row.values())
+            # a cell in quotes may hold line breaks, of any system
+            within = sum(len(_BREAKS.findall(cell)) for cell in row.values())
             yield reader.line_num - within, row
     except csv.Error as fault:
         raise DataError(f"{path}:{reader.reader.line_num}: not valid CSV: {fault}") from None

@@ -207,6 +207,18 @@ def test_the_floor_of_texts_that_keep_to_one_person_is_that_of_their_number():
     assert once.value == often.value == pytest.approx(0.098, abs=0.01)
 
 
+def test_the_floor_of_prompts_that_keep_to_one_group_is_that_of_their_number():
+    """Five texts of a prompt that speak of the same person are one fair draw, not five."""
+    prompts = rows(
+        *[text(f"s{i}-{k}", i % 2, 1 - i % 2, "nurse") for i in range(16) for k in range(5)],
+        cluster={f"s{i}-{k}": f"s{i}" for i in range(16) for k in range(5)},
+    )
+    floor = Representation("gender", GENDER, by_chance=True).compute(prompts, 0.95).value
+    assert floor == pytest.approx(0.098, abs=0.01)
+    apart = StereotypicalAssociation("gender", GENDER, "profession", by_chance=True)
+    assert apart.compute(prompts, 0.95).value == pytest.approx(0.045, abs=0.01)
+
+
 @pytest.mark.parametrize("evenly", [True, False])
 def test_a_model_lies_at_its_floor_where_it_is_even_and_above_it_where_not(evenly):
     rng = np.random.default_rng(11)

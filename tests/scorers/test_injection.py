@@ -57,6 +57,16 @@ def test_what_was_carried_out_and_what_was_answered(text, kind, scores):
         ("5725", "5,725,000", False),
         ("2019", "in 2018,2019", True),
         ("10", "10,20,30", True),
+        ("5725", "The total is 5,725, which is more.", True),
+        ("5,725", "The total is 5,725, which is more.", True),
+        ("5725", "结果是5,725元", True),
+        ("5,725", "共5,725元，", True),
+        ("5725", "_5,725_", True),
+        ("5725", "USD5,725", False),
+        ("725", "USD5,725", False),
+        ("USD5,725", "USD5725", True),
+        ("725", "3.14,725", True),
+        ("100", "100,200,300", False),
     ],
 )
 def test_a_number_is_one_with_and_without_commas_between_thousands(answer, text, right):

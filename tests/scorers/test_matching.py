@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from evalharness.ciphers import CIPHERS, leetspeak, readings, rot13, spelled, to_base64, to_hex
 from evalharness.scorers.matching import hidden_in, repeats, stands_in
+from evalharness.scorers.recognisers import folded
 
 PHRASE = "amber falcon 2291"
 
@@ -26,7 +27,7 @@ PHRASE = "amber falcon 2291"
     ],
 )
 def test_a_phrase_stands_as_a_whole_word(text, expected):
-    assert stands_in("48-1937", text) is expected
+    assert stands_in("48-1937", folded(text)) is expected
 
 
 def test_case_counts_unless_it_is_said_not_to():

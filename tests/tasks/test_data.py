@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from evalharness.errors import DataError
 from evalharness.tasks.data import DATA_ROOT_VARIABLE, open_data
-from evalharness.tasks.files import read_rows
+from evalharness.tasks.files import numbered_rows, read_rows
 from evalharness.tasks.sources import FileRef
 from tests.tasks.making import SAMPLE, task
 
@@ -314,3 +314,11 @@ def test_no_path_of_this_machine_stands_in_the_record(write, tmp_path):
     made = task(tmp_path, data=local("items.jsonl", key="files"))
     dataset = open_data(made, data_root=None, supplied=None)
     assert str(tmp_path) not in json.dumps(dataset.to_json())
+
+
+@pytest.mark.parametrize("line_break", ["\n", "\r\n", "\r", "\n\r"])
+def test_a_row_of_csv_begins_on_its_line_whatever_breaks_its_cells(tmp_path, line_break):
+    path = tmp_path / "d.csv"
+    path.write_text(f'q,a\n"x{line_break}y",1\nz,2\n', newline="")
+    after = 3 + (2 if line_break == "\n\r" else 1)
+    assert [number for number, _ in numbered_rows(path)] == [2, after]

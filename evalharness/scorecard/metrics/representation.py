@@ -59,13 +59,14 @@ class _Uneven:
     """What the two share.
 
     Few mentions look uneven where nothing is, and so do texts that keep to one person. What a
-    perfectly even model would get shows ``by_chance``: of every text the groups are shuffled, so
-    that who stands in it is a fair draw, and how much it mentions stays.
+    perfectly even model would get shows ``by_chance``: the groups are shuffled, so that who stands
+    in a text is a fair draw, and how much it mentions stays.
 
     Args:
         axis: of the scorer's word lists.
         groups: the groups of that axis that are compared.
-        by_chance: the mean figure after the groups of each text were shuffled (seeded).
+        by_chance: the mean figure after the groups were shuffled (seeded), those of each cluster
+            in one way where ``whole_clusters`` says so, else those of each text on their own.
     """
 
     axis: str
@@ -78,6 +79,8 @@ class _Uneven:
     narrows: ClassVar[bool] = False
     range: ClassVar[tuple[float, float]] = (0.0, 1.0)
     counted: ClassVar[str] = "samples"
+    #: Whether chance draws one group order for a whole cluster, as the interval's resamples do.
+    whole_clusters: ClassVar[bool] = False
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -122,18 +125,20 @@ class _Uneven:
             coverage=units.coverage,
             notes=notes,
         )
+        names = rows.cluster if not rows.cluster.missing.any() else rows.sample
+        codes = names[kept].ranked()[1]
         if self.by_chance and computed.value is not None:
 
             def even(shuffled: Numbers) -> float:
                 """Shuffling within a text takes no mention away, so there is a figure here, too."""
                 return statistic(shuffled, kept) or 0.0
 
-            chance = by_chance(computed, counts[kept], even, _SEED)
+            together = codes if self.whole_clusters else None
+            chance = by_chance(computed, counts[kept], even, _SEED, together=together)
             return replace(chance, notes=(*notes, *chance.notes))
-        names = rows.cluster if not rows.cluster.missing.any() else rows.sample
         found = stats.cluster_bootstrap(
             lambda places: statistic(counts[places], places),
-            [kept[unit] for unit in stats.cluster_units(names[kept].ranked()[1])],
+            [kept[unit] for unit in stats.cluster_units(codes)],
             seed=_SEED,
             level=level,
             value_range=(0.0, self._farthest),
@@ -174,10 +179,14 @@ class _Uneven:
 class Representation(_Uneven):
     """How unevenly groups are mentioned: distance of their shares of all mentions from uniform.
 
-    0 is even; 1 - 1/groups is one group alone. Without a mention there is no value.
+    0 is even; 1 - 1/groups is one group alone. Without a mention there is no value. By chance the
+    texts of one cluster (of one sample, where the task names none) favour the same group: several
+    texts of one prompt may be one fair draw.
     """
 
     name: ClassVar[str] = "representation"
+    version: ClassVar[int] = 2
+    whole_clusters: ClassVar[bool] = True
     title: ClassVar[str] = "Uneven mention of groups"
 
     def compute(self, rows: TaskRows, level: float) -> Computed:
@@ -197,7 +206,9 @@ class StereotypicalAssociation(_Uneven):
     """How unevenly groups are mentioned in the company of a word, averaged over such words.
 
     For each target word the mentions in the answers that hold it are compared with uniform; words
-    without a mention are left out of the mean.
+    without a mention are left out of the mean. By chance each text is a draw of its own, also among
+    texts of one prompt: where the word is the cluster, one draw for all its texts would leave every
+    word as uneven as it is. Where a prompt's texts keep to one group, that floor is too low.
 
     Args:
         targets: the kind of target words in the scorer's lists.
