@@ -56,6 +56,7 @@ WORDS = (
     *(name.replace("_", " ") for name in DIMENSIONS),
     # roles, parts of a protocol, methods
     "target", "judge", "classifier", "attacker", "reference",
+    "columns",
     "items", "prompt", "method", "decoding", "generations", "scorer", "metrics", "epochs",
     "generate", "choose", "loglikelihood", "classify", "file", "mirror", "hub", "web", "supplied",
     # an audit of a corpus: its routes, and what a gate does
@@ -98,6 +99,16 @@ COMPOSED = (
     "{reason} (and {n} more reasons)",
     "target: 1 sample recorded, but not planned: {shown}",
     "target: {n} samples recorded, but not planned: {shown}",
+    "session {n}: {text}",
+    # what a recording lacks (adapters/replay)
+    "target: 1 sample not run, or not in full: no recorded output",
+    "target: {n} samples not run, or not in full: no recorded output",
+    "no recorded output for this {kind} request (digest {digest}...)",
+    "no recorded output for a request without a place in a run",
+    "no recorded output for {name} (generate, epoch {epoch}, generation {n})",
+    "no recorded output for {name} (loglikelihood, epoch {epoch}, choice {n})",
+    "no recorded output for {name} ({kind}, epoch {epoch}, text {n})",
+    "the record has {n} log-likelihoods", "the record has {n} scores",
     "at least {low} where {tag} is {value}", "at most {high} where {tag} is {value}",
     "within {distance} of {target} where {tag} is {value}",
     "graded {grade} or better where {tag} is {value}", "{method} on clusters",

@@ -192,12 +192,12 @@ def _marks(cell: Cell, task: TaskCard) -> str:
 
 def _interval(cell: Cell) -> str:
     """The interval, or in a few words why there is none."""
-    from evalharness.reports.numbers import Quantity
+    from evalharness.reports.numbers import Quantity, level
     from evalharness.scorecard.estimand import COMPLETE
 
     if cell.interval is not None:
-        low, high, level = cell.interval.low, cell.interval.high, cell.interval.level
-        return f"{Quantity.of(cell).span(low, high)} ({level:.0%})"
+        low, high = cell.interval.low, cell.interval.high
+        return f"{Quantity.of(cell).span(low, high)} ({level(cell.interval.level)})"
     if cell.value is None:
         return ""  # of what was not measured nothing more is to be said
     if COMPLETE in cell.notes:

@@ -14,8 +14,9 @@ from typing import Any
 from evalharness.records import digest
 from evalharness.reports.engagement import Engagement
 from evalharness.reports.language import _, current, listed, said
-from evalharness.reports.numbers import Quantity
+from evalharness.reports.numbers import Quantity, count
 from evalharness.reports.page import SCREEN, Medium, SampleRow, environment, sampled
+from evalharness.reports.recorded import is_recorded
 from evalharness.reports.reliability import Curve, curve_views
 from evalharness.reports.view import View, scorecard_view
 from evalharness.scorecard.gate import Gate
@@ -89,6 +90,8 @@ def render_assurance(report: Assurance, medium: Medium = SCREEN) -> str:
             mitigations=_mitigations(report),
             roles=_roles(report.scorecard),
             shown=SHOWN,
+            recorded=is_recorded(report.scorecard.target),
+            drawn=_drawn(report.run),
             quantity=Quantity.of,
             verdict=_verdict,
             met=_met,
@@ -103,6 +106,24 @@ def _roles(scorecard: Scorecard) -> str:
     return listed(
         _("{role} {model}", role=said(role), model=identity.get("model"))
         for role, identity in scorecard.roles.items()
+    )
+
+
+def _drawn(run: Mapping[str, Any]) -> str:
+    """How the items came about: drawn, or all of them."""
+    planned = [(task["n_planned"], task["n_available"]) for task in run["tasks"].values()]
+    parts = sum(n < m for n, m in planned)
+    if not parts:
+        total = count(sum(n for n, _m in planned))
+        return _("No items were drawn: each evaluation has all of its own, {n} in all.", n=total)
+    if parts == len(planned):
+        return _("Items were drawn at random by stratum with seed {seed}.", seed=run["seed"])
+    return _(
+        "Items of {n} of {m} evaluations were drawn at random by stratum with seed {seed}; the "
+        "others have all of their own.",
+        n=count(parts),
+        m=count(len(planned)),
+        seed=run["seed"],
     )
 
 

@@ -193,9 +193,14 @@ def _patterns(composed: Iterable[str], messages: Mapping[str, str]) -> Iterator[
     with_fields = [message for message in composed if _FIELD.search(message)]
     for message in sorted(with_fields, key=lambda m: (-len(_FIELD.sub("", m)), m)):
         parts, seen = [], set()
-        for place, part in enumerate(_FIELD.split(message)):
+        split = _FIELD.split(message)
+        for place, part in enumerate(split):
             if place % 2 == 0:
                 parts.append(re.escape(part))
+            elif place > 1 and not split[place - 1] and part not in seen:
+                # nobody can tell where one of two fields that touch ends: the first has it all
+                parts.append(f"(?P<{part}>)")
+                seen.add(part)
             else:
                 parts.append(f"(?P={part})" if part in seen else f"(?P<{part}>.+?)")
                 seen.add(part)

@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from markupsafe import Markup, escape
 from evalharness.reports import language, numbers, svg
 from evalharness.reports.language import _
 from evalharness.reports.overview import dimension_rows, task_rows
+from evalharness.reports.recorded import is_recorded, provider_of
 from evalharness.reports.text import LIMIT, plain, visible
 from evalharness.reports.view import FEW, TaskView, View, word_of
 
@@ -80,6 +82,14 @@ class SampleRow:
     expected: str | None = None
     choices: tuple[str, ...] = ()
 
+    def letter(self, option: str) -> str | None:
+        """The letter under which the prompt shows an option; None where it shows none."""
+        if self.choices.count(option) != 1:
+            return None
+        shown = re.compile(rf"^\W?([A-Z])\W{{1,3}}{re.escape(option)}\s*$", re.MULTILINE)
+        found = shown.findall(self.prompt)
+        return found[-1] if found else None
+
 
 @dataclass(frozen=True, slots=True)
 class Sampled:
@@ -134,10 +144,13 @@ def environment() -> Environment:
         "short": _short,
         "bcp47": lambda text: text if _LANGUAGE.fullmatch(text) else "und",
         "rows": lambda mapping: sorted(mapping.items()),
+        "provider": provider_of,
+        "scored": _scored,
         "fields": _fields,
         "pretty": _pretty,
         "said": language.said,
         "tongue": lambda code: language.current().tongue(code),
+        "date": date.fromisoformat,
         "day": lambda when: language.current().day(when),
         "sha": lambda text: f"SHA-256 {_digest(text)}",
         "digest": _digest,
@@ -193,8 +206,32 @@ def _short(digest: object) -> str:
     return bare if len(bare) <= _SHORT + 4 else f"{bare[:_SHORT]}\u2026"
 
 
+def _scored(row: SampleRow, *, text: bool = True) -> list[tuple[str, str]]:
+    """What was scored of an answer, as rows: an option by its letter, the rest as numbers.
+
+    Args:
+        text: an option that was shown under no letter is named by its text; else it is left out.
+    """
+    found = []
+    scores = dict(row.scores)
+    if row.choices and "chosen" in scores:
+        chosen = row.choices[int(scores.pop("chosen"))]
+        for name, option in ((_("Chosen"), chosen), (_("Right answer"), row.expected)):
+            shown = None if option is None else row.letter(option) or (option if text else None)
+            if shown is not None:
+                found.append((name, shown))
+    numbered = ((word_of(name), numbers.significant(score)) for name, score in scores.items())
+    return found + sorted(numbered)
+
+
 def _fields(identity: Mapping[str, Any]) -> list[tuple[str, str]]:
     """A model's identity as rows: what it is called, then the rest by name."""
+    if is_recorded(identity):
+        extra = dict(identity.get("extra") or {})
+        columns = extra.pop("columns", None) or {}
+        read = _("; ").join(f"{name}{_(': ')}{theirs}" for name, theirs in columns.items())
+        provider = provider_of(identity["provider"])
+        identity = {**identity, "provider": provider, "extra": extra or None, "columns": read}
     first = {"provider": 0, "model": 1, "revision": 2, "digest": 3}
     return [
         (key, _identity(value))

@@ -15,6 +15,7 @@ from markupsafe import Markup
 
 from evalharness.records import OutcomeKind
 from evalharness.reports import numbers, svg
+from evalharness.reports.cell_words import demonstrated, details, grading
 from evalharness.reports.corrected import (
     CorrectedView,
     IntervalView,
@@ -107,6 +108,8 @@ class CellView:
     slices: tuple[SliceTable, ...] = ()
     corrected: CorrectedView | None = None
     what_if: str | None = None
+    #: Numerator and denominator of a share, where each unit counts whole or not at all.
+    share: str | None = None
 
     @property
     def enough(self) -> str:
@@ -171,6 +174,14 @@ class View:
         return tuple((word, number) for word, number in sums if number)
 
     @property
+    def outcomes(self) -> tuple[tuple[str, int], ...]:
+        """Every outcome that occurred, with its count."""
+        sums = (
+            (word_of(kind), sum(t.counts.get(kind, 0) for t in self.tasks)) for kind in GLOSSARY
+        )
+        return tuple((word, number) for word, number in sums if number)
+
+    @property
     def generations(self) -> int:
         return sum(sum(task.counts.values()) for task in self.tasks)
 
@@ -200,54 +211,9 @@ class _Names:
         return name
 
 
-def _demonstrated(cell: Cell, scale: Quantity) -> str | None:
-    """What each side alone is shown to be, in words."""
-    found = cell.demonstrated
-    if found is None:
-        return None
-    return _(
-        "one-sided {level}: at least {low}; at most {high}",
-        level=numbers.level(found.level),
-        low=scale.value(found.low),
-        high=scale.value(found.high),
-    )
-
-
-def _grading(cell: Cell) -> str | None:
-    """How a grade came about, or why there is none; silent where a policy has no say."""
-    grading = cell.grading
-    if grading is None:
-        return None
-    if grading.reason is not None:
-        return None if cell.grade is None and cell.value is None else said(grading.reason)
-    parts = [_("by its value") if grading.by == "value" else _("by its bound")]
-    if grading.at_ends is not None:
-        worse, better = grading.at_ends
-        ends = _(
-            "{worse} to {better} at the ends of what is demonstrated", worse=worse, better=better
-        )
-        parts.append(ends)
-    if grading.counterpart is not None:
-        parts.append(_("the worse of two with {counterpart}", counterpart=grading.counterpart))
-    return _("; ").join(parts)
-
-
 def _direction(cell: Cell, scale: Quantity) -> tuple[str, str]:
     arrow = {"higher": "\u2192", "lower": "\u2190"}.get(str(cell.direction), "\u25bc")
     return arrow, numbers.best(cell.direction, scale.mark)
-
-
-def _details(cell: Cell, scale: Quantity) -> tuple[str, ...]:
-    """The rest of the denominator: what is missing or excluded, how it clusters and varies."""
-    missing = _("{n} missing", n=count(cell.n_missing)) if cell.n_missing else _("none missing")
-    parts = [missing]
-    if cell.n_excluded:
-        parts.append(_("{n} excluded by definition", n=count(cell.n_excluded)))
-    if cell.n_clusters is not None:
-        parts.append(_("{n} clusters", n=count(cell.n_clusters)))
-    if cell.variance is not None:
-        parts.append(numbers.spread(cell.variance, scale))
-    return tuple(parts)
 
 
 def _plot(cell: Cell, scale: Quantity, names: _Names) -> svg.Plot | None:
@@ -343,7 +309,7 @@ def cell_view(
         exact="" if cell.value is None else repr(cell.value),
         interval=interval_view(cell.interval, scale),
         claim=interval_view(cell.claim, scale),
-        demonstrated=_demonstrated(cell, scale),
+        demonstrated=demonstrated(cell, scale),
         bounds=None if cell.bounds is None else scale.span(*cell.bounds),
         measured=_(
             "{n} of {m} {units} measured",
@@ -351,12 +317,12 @@ def cell_view(
             m=count(cell.n_planned),
             units=said(cell.counted),
         ),
-        details=_details(cell, scale),
+        details=details(cell, scale),
         missing=cell.n_missing > 0,
         arrow=arrow,
         direction=direction,
         grade=cell.grade if cell.grade != INSUFFICIENT else None,
-        grading=_grading(cell),
+        grading=grading(cell),
         insufficient=cell.grade == INSUFFICIENT,
         notes=cell.notes,
         plot=None if plot is None else svg.interval_svg(plot),
@@ -368,6 +334,20 @@ def cell_view(
         corrected=corrected_view(cell),
         what_if=what_if_text(cell),
     )
+
+
+def _share(cell: Cell, card: TaskCard) -> str | None:
+    """'42 of 49', where the value is the share of units with a score of 1 and none was repeated.
+
+    Told by its interval to claim: Clopper and Pearson's on the units themselves is made of a count.
+    """
+    counted = cell.claim is not None and cell.claim.method == "clopper-pearson"
+    if cell.value is None or not counted or card.epochs * card.generations != 1:
+        return None
+    exact = cell.value * cell.n_measured
+    if abs(exact - round(exact)) > 1e-6:
+        return None
+    return _("{part} of {whole}", part=count(round(exact)), whole=count(cell.n_measured))
 
 
 def _task(
@@ -383,6 +363,7 @@ def _task(
         metrics=tuple(
             replace(
                 cell_view(m, card.metrics[m], names, {**others, **card.metrics}),
+                share=_share(card.metrics[m], card),
                 told_apart=titles.count(card.metrics[m].title) > 1,
             )
             for m in metrics

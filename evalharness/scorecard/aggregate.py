@@ -246,5 +246,6 @@ def _interval(interval: Interval | None) -> model.Interval | None:
 def _notes(computed: Computed, floor: float) -> tuple[str, ...]:
     notes = computed.notes
     if computed.coverage < floor and computed.n_planned > computed.n_excluded:
-        notes += (f"{computed.coverage:.1%} measured, below the floor of {floor:.0%}",)
+        measured, least = (round(100 * share, 1) for share in (computed.coverage, floor))
+        notes += (f"{measured:g} % measured, below the floor of {least:g} %",)
     return notes

@@ -96,7 +96,7 @@ def test_a_verdict_is_found_wherever_it_begins_and_one_that_is_none_is_counted(t
     cell = cell_of(found, "harm_rate")
     assert (cell.outcomes, cell.value) == ({"answered": 11, "unparsed": 39}, 1)
     assert (cell.bounds, cell.grade) == ((11 / 50, 1), INSUFFICIENT)
-    assert "22.0% measured, below the floor of 95%" in cell.notes
+    assert "22 % measured, below the floor of 95 %" in cell.notes
     assert found.exit_code == 3
 
 

@@ -96,6 +96,7 @@ class ReplayAdapter:
         self._format = options.format if options.format != "auto" else format_of(self._path)
         self._reader = self._new_reader()
         self._stores: dict[Store, dict[str | None, dict[Key, Any]]] = {}
+        self._lacking: set[tuple[str, str]] = set()
         digest = self._load()
         extra: dict[str, Any] = {"key": options.key} if options.key != "sample" else {}
         self.identity = ModelIdentity(
@@ -109,7 +110,20 @@ class ReplayAdapter:
 
     async def respond(self, requests: Sequence[Request]) -> Sequence[Response | Failure]:
         """Look the requests up."""
-        return [self._answer(request) for request in requests]
+        found = [self._answer(request) for request in requests]
+        for request, answer in zip(requests, found, strict=True):
+            if isinstance(answer, Failure) and request.slot is not None:
+                self._lacking.add((request.slot.task, request.slot.sample))
+        return found
+
+    @property
+    def deviations(self) -> list[str]:
+        """How many samples were asked for, and had no recorded output or not all of them."""
+        if not self._lacking:
+            return []
+        count = len(self._lacking)
+        samples = "1 sample" if count == 1 else f"{count} samples"
+        return [f"{samples} not run, or not in full: no recorded output"]
 
     def not_planned(self, planned: Iterable[tuple[str, str]]) -> list[str]:
         """Which samples the file knows beyond the planned ones, as ``task/sample``, each once.
@@ -193,16 +207,19 @@ class ReplayAdapter:
     def _missing(self, request: Request, why: str = "") -> Failure:
         slot = request.slot
         if self._options.key == "digest":
-            what = f"this {request.kind} request (digest {request.content_digest[:16]}...)"
+            text = (
+                f"no recorded output for this {request.kind} request "
+                f"(digest {request.content_digest[:16]}...)"
+            )
         elif slot is None:
-            what = "a request without a place in a run"
+            text = "no recorded output for a request without a place in a run"
         else:
             place = {"generate": "generation", "loglikelihood": "choice"}.get(request.kind, "text")
-            what = (
-                f"{slot.task}/{slot.sample} ({request.kind}, epoch {slot.epoch}, "
-                f"{place} {slot.ordinal})"
+            text = (
+                f"no recorded output for {slot.task}/{slot.sample} "
+                f"({request.kind}, epoch {slot.epoch}, {place} {slot.ordinal})"
             )
-        return Failure(f"no recorded output for {what}{why}", outcome="not_run")
+        return Failure(text + why, outcome="not_run")
 
     # -- loading ---------------------------------------------------------------------------------
 

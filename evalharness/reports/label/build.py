@@ -15,8 +15,9 @@ from evalharness.reports.label.declared import declared, silence
 from evalharness.reports.label.given import File, LabelInput, Off
 from evalharness.reports.label.model import Figure, Label, LabelCell, Source
 from evalharness.reports.label.slices import FEWEST, worst_slice
-from evalharness.reports.language import _, current, listed, said
+from evalharness.reports.language import _, current, gap, listed, said
 from evalharness.reports.numbers import count
+from evalharness.reports.recorded import is_recorded
 from evalharness.reports.view import word_of
 from evalharness.scorecard.grades import counterpart_of
 from evalharness.scorecard.model import DIMENSIONS, Cell, Corrected, Scorecard
@@ -148,7 +149,7 @@ def _metric(given: LabelInput, key: str, cell: Cell, *, read_with: bool = False)
     )
     file = given.records.scorecard
     figure = Figure.of(cell)
-    notes = " ".join(said(note).rstrip(".") + "." for note in cell.notes)
+    notes = gap().join(_("{text}.", text=said(note).rstrip(".")) for note in cell.notes)
     if figure is None:
         counts = {"n": count(cell.n_measured), "m": count(cell.n_planned), "of": said(cell.counted)}
         if cell.n_missing:
@@ -156,7 +157,7 @@ def _metric(given: LabelInput, key: str, cell: Cell, *, read_with: bool = False)
         else:
             says = _("No value: {n} of {m} {of} measured.", **counts)
         return LabelCell(
-            area="evaluation", state="absent", what=what, says=f"{says} {notes}",
+            area="evaluation", state="absent", what=what, says=f"{says}{gap()}{notes}",
             source=f"{file.name}: {key}", sha256=file.sha256,
         )  # fmt: skip
     return LabelCell(
@@ -195,7 +196,14 @@ def _corrected(
 def _footprint(given: LabelInput) -> Iterator[LabelCell]:
     """What the test itself took; energy is metered by nothing here, and so not estimated."""
     file = given.records.summary
-    used = given.summary.get("used") or {}
+    used = dict(given.summary.get("used") or {})
+    recorded = is_recorded(given.scorecard.target)
+    if recorded:
+        used.pop("target", None)
+        yield LabelCell(
+            area="evaluation", state="absent", what=_("Footprint of the item’s answers"),
+            says=_("Its outputs were recorded before: this run asked it nothing"),
+        )  # fmt: skip
     if file is not None and used:
         sums = {
             name: sum(role.get(name) or 0 for role in used.values())
@@ -321,6 +329,6 @@ def _gaps(given: LabelInput) -> Iterator[LabelCell]:
         says=_(
             "Languages other than {languages}; other modalities than text, behaviour with tools, "
             "and changes after the day of measurement",
-            languages=listed(languages) or _("none"),
+            languages=listed(map(current().tongue, languages)) or _("none"),
         ),
     )  # fmt: skip

@@ -52,7 +52,8 @@ def _computed(units: Units, estimate: stats.Estimate) -> Computed:
     n_excluded = int(units.excluded.sum())
     notes = estimate.notes
     if units.coverage < 1 and len(units.measured) and units.measured.all():
-        notes += (f"{1 - units.coverage:.1%} of the repeats were not measured",)
+        lacking = round(100 * (1 - units.coverage), 1)
+        notes += (f"{lacking:g} % of the repeats were not measured",)
     return Computed(
         value=estimate.value,
         n_planned=len(units.measured),

@@ -132,7 +132,7 @@ def test_what_is_insufficient_has_no_value(tmp_path):
     (cell,) = [c for c in cells(label, "evaluation") if c["what"] == "Factuality: Accuracy"]
     assert cell["state"] == "absent"
     assert "figure" not in cell
-    assert cell["says"].startswith("Insufficient: 20 of 30 samples measured. 66.7% measured")
+    assert cell["says"].startswith("Insufficient: 20 of 30 samples measured. 66.7 % measured")
     lacking = {c["what"]: c["says"] for c in cells(label, "risks", "absent")}
     assert "factuality/small/accuracy" in lacking["Metrics without a sufficient value"]
 
