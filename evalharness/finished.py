@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from evalharness import pipeline
-from evalharness.errors import RunCorruptError
 from evalharness.labelling.source import Source
 from evalharness.labelling.stored import labels_of
 from evalharness.records import digest
@@ -68,12 +67,7 @@ class Finished(Source):
                 would hide that.
         """
         directory = RunDirectory.existing(path)
-        directory.require_finished()
-        if faults := directory.check_seal():
-            raise RunCorruptError(
-                f"{directory.path}: {faults[0]}; nothing is made of changed records. "
-                "'evalharness verify' says more"
-            )
+        directory.require_intact("nothing is made of changed records")
         return cls(directory, directory.read_json(directory.run_json))
 
     @cached_property

@@ -65,12 +65,7 @@ def earlier_of(engagement: Engagement, base: Path, own: RunDirectory) -> Earlier
             f"report: supersedes.run names {own.path}, into which the new report is written; "
             "name a copy of that folder as it was handed over"
         )
-    directory.require_finished()
-    if faults := directory.check_seal():
-        raise RunCorruptError(
-            f"{directory.path}: {faults[0]}; so it is not the report that was handed over. "
-            "'evalharness verify' says more"
-        )
+    directory.require_intact("so it is not the report that was handed over")
     if (found := _derived_id(directory)) != named.report:
         raise ConfigError(
             f"report: supersedes.run: {directory.path} holds report {found}, not {named.report}; "

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import evalharness
 from evalharness.adapters.base import Capabilities, ModelIdentity
 from evalharness.records import Failure, Request, Response
 
@@ -92,6 +93,13 @@ def write_suite(
     lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in items)
     (suite / name / "items.jsonl").write_text(lines, encoding="utf-8")
     return suite
+
+
+def finished_run(folder: Path, samples: int, **config: Any) -> Path:
+    """The folder of a run below ``folder``: a model that answers A, asked ``samples`` items."""
+    suite = write_suite(folder / "suite", [item(n) for n in range(samples)])
+    given = {"target": FakeModel(lambda _: "A"), "suites": [str(suite)], **config}
+    return evalharness.run(given, out=folder / "results").path
 
 
 class FakeModel:

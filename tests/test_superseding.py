@@ -21,16 +21,12 @@ from evalharness.reports.issued import issued_of
 from evalharness.reports.shown import MOST_CHOSEN, chosen_samples
 from evalharness.store.directory import RunDirectory
 from evalharness.verification import verify_run
-from tests.support import ENGAGEMENT, FakeModel, item, write_suite
+from tests.support import ENGAGEMENT, FakeModel, finished_run, item, write_suite
 
 
 @pytest.fixture(scope="module")
 def original(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("issued")
-    suite = write_suite(folder / "suite", [item(n) for n in range(12)])
-    return evalharness.run(
-        {"target": FakeModel(lambda _: "A"), "suites": [str(suite)]}, out=folder / "results"
-    ).path
+    return finished_run(tmp_path_factory.mktemp("issued"), 12)
 
 
 @pytest.fixture
@@ -182,11 +178,7 @@ def test_named_samples_stand_apart_and_are_marked(run, report):
 
 
 def test_a_named_sample_is_shown_with_all_its_answers(tmp_path, report):
-    suite = write_suite(tmp_path / "suite", [item(n) for n in range(4)])
-    path = evalharness.run(
-        {"target": FakeModel(lambda _: "A"), "suites": [str(suite)], "epochs": 3},
-        out=tmp_path / "results",
-    ).path
+    path = finished_run(tmp_path, 4, epochs=3)
     report(path, "--sample", "q002")
     assert [f"q002 answered epoch {n}, generation 0" in words(path) for n in range(4)] == [
         True, True, True, False,
@@ -206,10 +198,7 @@ def test_an_unknown_sample_is_a_sentence_and_changes_nothing(run, report, capsys
 
 
 def test_more_named_answers_than_a_report_shows_are_refused(tmp_path):
-    suite = write_suite(tmp_path / "suite", [item(0)])
-    config = {"target": FakeModel(lambda _: "A"), "suites": [str(suite)]}
-    config["epochs"] = MOST_CHOSEN + 1
-    path = evalharness.run(config, out=tmp_path / "results").path
+    path = finished_run(tmp_path, 1, epochs=MOST_CHOSEN + 1)
     with pytest.raises(ConfigError, match="name fewer"):
         chosen_samples(RunDirectory(path), ["q000"])
 

@@ -77,7 +77,7 @@ def report(
     quiet: Quiet = False,
 ) -> int:
     """Write a run's report from its records; the same run gives the same bytes."""
-    from evalharness.errors import ConfigError, RunCorruptError
+    from evalharness.errors import ConfigError
     from evalharness.pipeline import load_scorecard
     from evalharness.reports import write
     from evalharness.reports.drawn import differing, drawn_files, given_to
@@ -99,14 +99,10 @@ def report(
     if declared is not None and sample:
         declared = (declared[0].showing(sample), declared[1])
     with directory.locked():
-        directory.require_finished()
+        directory.require_intact(
+            "a report of changed records would hide it", but=directory.report.name
+        )
         scorecard = load_scorecard(directory)
-        faults = [f for f in directory.check_seal() if not f.startswith(directory.report.name)]
-        if faults:
-            raise RunCorruptError(
-                f"{directory.path}: {faults[0]}; a report of changed records would hide it. "
-                "'evalharness verify' says more"
-            )
         before, given = drawn_files(directory), given_to(directory)
         if sets:
             _change(directory, scorecard, sets)
@@ -230,7 +226,7 @@ def _switched_off(
         ConfigError: it is the run that the report is about; RunError: there is no finished run;
             RunCorruptError: it was changed since.
     """
-    from evalharness.errors import ConfigError, RunCorruptError
+    from evalharness.errors import ConfigError
     from evalharness.pipeline import load_scorecard
     from evalharness.store.directory import RunDirectory
 
@@ -244,12 +240,7 @@ def _switched_off(
                 f"report: '{part.name}' is said to be switched off in the very run of this report; "
                 "name the run without it"
             )
-        directory.require_finished()
-        if faults := directory.check_seal():
-            raise RunCorruptError(
-                f"{directory.path}: {faults[0]}; so it is no evidence of what '{part.name}' does. "
-                "'evalharness verify' says more"
-            )
+        directory.require_intact(f"so it is no evidence of what '{part.name}' does")
         found[part.name] = (directory, load_scorecard(directory))
     return found
 

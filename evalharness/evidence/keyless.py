@@ -100,7 +100,7 @@ class Expected:
 
 def _require() -> None:
     try:
-        import sigstore  # noqa: F401
+        import sigstore  # noqa: F401 - whether it is there
     except ImportError:
         raise MissingExtraError("A signature of sigstore", "sigstore") from None
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalharness import pipeline
-from evalharness.errors import ConfigError, EvalHarnessError, RunCorruptError
+from evalharness.errors import ConfigError, EvalHarnessError
 from evalharness.evidence import dsse, keyless, keys, merkle
 from evalharness.evidence.statement import PREDICATE_TYPE, statements
 from evalharness.store.directory import RunDirectory
@@ -82,12 +82,7 @@ def sign_run(
         raise ConfigError("sign: name a key with --key FILE, or sign with --sigstore")
     private = None if key is None else keys.private_key(key)
     with directory.locked():
-        directory.require_finished()
-        if faults := directory.check_seal():
-            raise RunCorruptError(
-                f"{directory.path}: {faults[0]}; a damaged run is not signed: "
-                "'evalharness verify' says more"
-            )
+        directory.require_intact("a damaged run is not signed")
         found = statements(
             directory,
             pipeline.load_scorecard(directory),

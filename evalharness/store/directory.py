@@ -80,6 +80,23 @@ class RunDirectory:
                 "run its config again to resume"
             )
 
+    def require_intact(self, consequence: str, *, but: str = "") -> None:
+        """Make sure that the run came to its end, and that its files are those of its manifest.
+
+        Args:
+            consequence: why it matters, as the end of a sentence.
+            but: a file that may differ.
+
+        Raises:
+            RunError: it was not finished; RunCorruptError: a file was changed, added or taken away.
+        """
+        self.require_finished()
+        faults = [one for one in self.check_seal() if not but or not one.startswith(f"{but}:")]
+        if faults:
+            raise RunCorruptError(
+                f"{self.path}: {faults[0]}; {consequence}. 'evalharness verify' says more"
+            )
+
     def check_belongs(self, measurement: str) -> None:
         """Make sure that what lies here is this measurement, or nothing.
 

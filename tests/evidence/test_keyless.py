@@ -9,14 +9,13 @@ import shutil
 import pytest
 from sigstore.sign import SigningContext
 
-import evalharness
 from evalharness.cli.app import run_app
 from evalharness.errors import MissingExtraError
 from evalharness.evidence import keyless, sign
 from evalharness.evidence.statement import PREDICATE_TYPE
 from evalharness.store.directory import RunDirectory
 from tests.evidence.own_sigstore import IDENTITY, ISSUER, OwnSigstore
-from tests.support import FakeModel, item, write_suite
+from tests.support import finished_run
 
 WHO = ["--identity", IDENTITY, "--issuer", ISSUER]
 
@@ -43,11 +42,7 @@ def ours(service, monkeypatch, tmp_path):
 
 @pytest.fixture(scope="module")
 def original(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("keyless")
-    suite = write_suite(folder / "suite", [item(n) for n in range(8)])
-    return evalharness.run(
-        {"target": FakeModel(lambda _: "A"), "suites": [str(suite)]}, out=folder / "results"
-    ).path
+    return finished_run(tmp_path_factory.mktemp("keyless"), 8)
 
 
 @pytest.fixture

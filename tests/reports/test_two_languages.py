@@ -11,11 +11,10 @@ from typing import Any
 import pytest
 import yaml
 
-import evalharness
 from evalharness.cli.app import run_app
 from evalharness.errors import ConfigError
 from evalharness.reports.engagement import Engagement, load_engagement
-from tests.support import ENGAGEMENT, FakeModel, item, write_suite
+from tests.support import ENGAGEMENT, finished_run
 
 CHINESE: dict[str, Any] = {
     "item": {"description": "回答问题", "parts": [{"does": "拦截剂量建议"}]},
@@ -30,10 +29,7 @@ BOTH = {**ENGAGEMENT, "translations": {"zh": CHINESE}}
 
 @pytest.fixture(scope="module")
 def original(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("spoken")
-    suite = write_suite(folder / "suite", [item(n) for n in range(6)])
-    config = {"target": FakeModel(lambda _: "A"), "suites": [str(suite)]}
-    return evalharness.run(config, out=folder / "results").path
+    return finished_run(tmp_path_factory.mktemp("spoken"), 6)
 
 
 @pytest.fixture
