@@ -17,7 +17,7 @@ from evalharness.reports.assurance import report_id
 from evalharness.reports.drawn import ASSURANCE, drawn_files
 from evalharness.reports.engagement import Engagement
 from evalharness.reports.issued import ENGAGEMENT, RECORD, Earlier, Issued, issued_of
-from evalharness.store.directory import RunDirectory, file_sha256
+from evalharness.store.directory import RunDirectory
 from evalharness.yamlfile import first_fault
 
 __all__ = ["chain_faults", "earlier_of", "issued_faults"]
@@ -25,15 +25,19 @@ __all__ = ["chain_faults", "earlier_of", "issued_faults"]
 
 def _derived_id(directory: RunDirectory) -> str:
     """The id of a folder's assurance report, made again from its records."""
+    engagement, scorecard = _engagement(directory), pipeline.load_scorecard(directory)
+    return report_id(directory.read_json(directory.run_json), scorecard, engagement)
+
+
+def _engagement(directory: RunDirectory) -> Engagement:
+    """The assignment that a folder's assurance report follows from."""
     path = directory.path / ENGAGEMENT
     if not path.is_file():
         raise ConfigError(f"{directory.path}: holds no assurance report (no {ENGAGEMENT})")
     try:
-        engagement = Engagement.model_validate(directory.read_json(path))
+        return Engagement.model_validate(directory.read_json(path))
     except ValidationError as fault:
         raise RunCorruptError(f"{path}: {first_fault(fault)}; the file is damaged") from None
-    scorecard = pipeline.load_scorecard(directory)
-    return report_id(directory.read_json(directory.run_json), scorecard, engagement)
 
 
 def earlier_of(engagement: Engagement, base: Path, own: RunDirectory) -> Earlier | None:
@@ -71,10 +75,11 @@ def earlier_of(engagement: Engagement, base: Path, own: RunDirectory) -> Earlier
             f"report: supersedes.run: {directory.path} holds report {found}, not {named.report}; "
             "name the folder of that report, or correct the id"
         )
+    sealed = directory.read_json(directory.manifest)["files"]
     return Earlier(
         report=found,
         run_id=directory.read_json(directory.run_json)["run_id"],
-        files={path.name: file_sha256(path) for path in drawn_files(directory, [ASSURANCE])},
+        files={path.name: sealed[path.name] for path in drawn_files(directory, [ASSURANCE])},
     )
 
 
@@ -85,9 +90,11 @@ def issued_faults(directory: RunDirectory, issued: Issued, digests: Mapping[str,
         digests: of the folder's files as they are.
     """
     sealed = directory.read_json(directory.manifest).get("files", {})
+    drawn = drawn_files(directory, [ASSURANCE])
+    # the manifest's own check says this too; no check may hold that is about a changed page
     faults = [
         f"{path.name}: was changed since it was drawn"
-        for path in drawn_files(directory, [ASSURANCE])
+        for path in drawn
         if digests.get(path.name) != sealed.get(path.name)
     ]
     run_id = directory.read_json(directory.run_json).get("run_id")
@@ -95,19 +102,20 @@ def issued_faults(directory: RunDirectory, issued: Issued, digests: Mapping[str,
         faults.append(f"{RECORD}: of run {issued.run_id}, but this is {run_id}")
     if (found := _derived_id(directory)) != issued.report:
         faults.append(f"{RECORD}: {issued.report}, but the records give {found}")
-    named = directory.read_json(directory.path / ENGAGEMENT).get("supersedes") or {}
+    supersedes = _engagement(directory).supersedes
+    named = None if supersedes is None else supersedes.report
     recorded = None if issued.supersedes is None else issued.supersedes.report
-    if named.get("report") != recorded:
-        faults.append(f"{RECORD}: supersedes {recorded}, {ENGAGEMENT}: {named.get('report')}")
+    if named != recorded:
+        faults.append(f"{RECORD}: supersedes {recorded}, {ENGAGEMENT}: {named}")
     faults += [
         f"{path.name}: is not of report {issued.report}"
-        for path in drawn_files(directory, [ASSURANCE])
+        for path in drawn
         if path.suffix in {".html", ".md"} and issued.report.encode() not in path.read_bytes()
     ]
     return faults
 
 
-def chain_faults(directory: RunDirectory, folders: Sequence[Path]) -> list[str]:
+def chain_faults(directory: RunDirectory, folders: Sequence[RunDirectory]) -> list[str]:
     """What speaks against the earlier reports that lie in these folders, in any order.
 
     Each must be what the report after it recorded, no report may stand in the chain twice, and no
@@ -121,8 +129,7 @@ def chain_faults(directory: RunDirectory, folders: Sequence[Path]) -> list[str]:
         return ["the run has no assurance report that supersedes another"]
     others: dict[str, RunDirectory] = {}
     faults: list[str] = []
-    for folder in folders:
-        other = RunDirectory.existing(folder)
+    for other in folders:
         name = _derived_id(other)
         if name in others:
             faults.append(f"{name}: lies in two folders, {others[name].path} and {other.path}")
@@ -150,16 +157,16 @@ def chain_faults(directory: RunDirectory, folders: Sequence[Path]) -> list[str]:
 def _earlier_faults(directory: RunDirectory, record: Earlier) -> list[str]:
     """Where an earlier report's folder is not what the later report recorded."""
     try:
-        faults = [f"{record.report}: {fault}" for fault in directory.check_seal()]
+        present = directory.digests()
+        faults = [f"{record.report}: {fault}" for fault in directory.check_seal(present)]
     except EvalHarnessError as fault:
         return [f"{record.report}: {fault}"]
     run_id = directory.read_json(directory.run_json).get("run_id")
     if record.run_id not in {None, run_id}:
         faults.append(f"{record.report}: run {run_id}, recorded was {record.run_id}")
     for name, digest in record.files.items():
-        path = directory.path / Path(name).name
-        if not path.is_file():
+        if name not in present:
             faults.append(f"{record.report}: {name} is missing")
-        elif file_sha256(path) != digest:
+        elif present[name] != digest:
             faults.append(f"{record.report}: {name} is not the file that was superseded")
     return faults

@@ -30,6 +30,7 @@ from evalharness.labelling.stored import labels_of
 from evalharness.records import ItemsDigest, Role
 from evalharness.store.directory import RunDirectory
 from evalharness.store.journal import Journal
+from evalharness.store.samples import row_keys
 from evalharness.tasks.planned import PlannedTask
 
 if TYPE_CHECKING:
@@ -37,14 +38,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Check", "verify_run"]
 
-#: Rows of samples.parquet that are read at once.
-_BATCH = 16_384
-
 #: Task, sample, epoch, generation: what a row is known by.
 _Key: TypeAlias = tuple[str, str, int, int]
 
 #: The digests of the run's files as they are: `RunDirectory.digests`.
 _Digests: TypeAlias = Callable[[], dict[str, str]]
+
+#: What the run's files give to be signed.
+_Due: TypeAlias = Callable[[], list[dict[str, Any]]]
 
 
 @dataclass(frozen=True)
@@ -78,18 +79,20 @@ def verify_run(
         ConfigError: ``key`` is no public key; RunError: a superseded folder holds no run;
             MissingExtraError: sigstore's library is missing.
     """
-    for folder in superseded:
-        RunDirectory.existing(folder)
+    earlier = [RunDirectory.existing(folder) for folder in superseded]
     digests = cache(directory.digests)  # once, for all that are about files
+    due = cache(partial(_due, directory))  # and for all that signed
     checks = [
-        *_signature(directory, key, digests),
-        *_bundles(directory, identity, digests),
+        *_signature(directory, key, digests, due),
+        *_bundles(directory, identity, digests, due),
         *_records(directory, digests),
     ]
-    return [*checks, *_report(directory, superseded, digests)] if directory.is_finished else checks
+    return [*checks, *_report(directory, earlier, digests)] if directory.is_finished else checks
 
 
-def _signature(directory: RunDirectory, key: Path | None, digests: _Digests) -> list[Check]:
+def _signature(
+    directory: RunDirectory, key: Path | None, digests: _Digests, due: _Due
+) -> list[Check]:
     """What speaks for and against the signature; nothing where there is none and none is asked."""
     from evalharness.evidence import keys, sign
 
@@ -106,7 +109,7 @@ def _signature(directory: RunDirectory, key: Path | None, digests: _Digests) -> 
         return checks  # which says so
     for one, statements in signed.items():
         by = f" (key {one})" if len(signed) > 1 else ""
-        about = partial(_about, directory, statements, digests)
+        about = partial(_about, directory, statements, digests, due)
         checks.append(_check(f"what was signed is what lies here{by}", about))
         if one != given:
             asked = f"whether the key {one} signed; give its file with --key"
@@ -114,16 +117,24 @@ def _signature(directory: RunDirectory, key: Path | None, digests: _Digests) -> 
     return checks
 
 
+def _due(directory: RunDirectory) -> list[dict[str, Any]]:
+    from evalharness.evidence import sign
+
+    return sign.statements_due(directory)
+
+
 def _about(
-    directory: RunDirectory, statements: Sequence[dict[str, Any]], digests: _Digests
+    directory: RunDirectory, statements: Sequence[dict[str, Any]], digests: _Digests, due: _Due
 ) -> list[str]:
     """Where what one signer signed is not what lies here."""
     from evalharness.evidence import sign
 
-    return sign.statement_faults(directory, statements, digests())
+    return sign.statement_faults(directory, statements, digests(), due)
 
 
-def _bundles(directory: RunDirectory, identity: Expected | None, digests: _Digests) -> list[Check]:
+def _bundles(
+    directory: RunDirectory, identity: Expected | None, digests: _Digests, due: _Due
+) -> list[Check]:
     """What speaks for and against sigstore's bundles; nothing where none are, and none asked."""
     from evalharness.evidence import keyless
 
@@ -145,7 +156,7 @@ def _bundles(directory: RunDirectory, identity: Expected | None, digests: _Diges
         first,
         _check(
             "what the bundle is about is what lies here",
-            lambda: _about(directory, keyless.statements_of(directory), digests),
+            lambda: _about(directory, keyless.statements_of(directory), digests, due),
         ),
         *whose,
     ]
@@ -232,7 +243,9 @@ def _superseded(directory: RunDirectory, run: dict[str, Any]) -> list[Check]:
     return [_check(f"it follows from {source['run_id']}, which is unchanged", faults)]
 
 
-def _report(directory: RunDirectory, superseded: Sequence[Path], digests: _Digests) -> list[Check]:
+def _report(
+    directory: RunDirectory, superseded: Sequence[RunDirectory], digests: _Digests
+) -> list[Check]:
     """Of an assurance report: its id, and the earlier reports that it supersedes."""
     from evalharness import superseding
     from evalharness.reports.issued import issued_of
@@ -359,10 +372,8 @@ def _recorded(directory: RunDirectory) -> Iterator[_Key]:
     """The rows that are there, in order."""
     import pyarrow.parquet as pq
 
-    columns = ["task", "sample_id", "epoch", "generation"]
     with pq.ParquetFile(directory.samples) as file:
-        for batch in file.iter_batches(_BATCH, columns=columns):
-            yield from zip(*(batch.column(name).to_pylist() for name in columns), strict=True)
+        yield from row_keys(file)
 
 
 def _expected(journal: Journal, tasks: list[PlannedTask]) -> Iterator[_Key]:

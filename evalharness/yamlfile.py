@@ -7,7 +7,7 @@ findings into sentences that say file, line, field and what to write instead.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -18,7 +18,10 @@ from pydantic import BaseModel, ValidationError
 
 from evalharness.errors import EvalHarnessError
 
-__all__ = ["YamlFile", "did_you_mean", "first_fault", "option_fault", "parse", "read", "validate"]
+__all__ = [
+    "YamlFile", "did_you_mean", "first_fault", "nearest", "option_fault", "parse", "read",
+    "validate",
+]  # fmt: skip
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -155,12 +158,21 @@ def _collect_lines(
             _collect_lines(value, (*at, index), lines, path, error)
 
 
+def nearest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """Which of the known words was probably meant; None where none is near.
+
+    Args:
+        cutoff: how like they must be, from 0 to 1.
+    """
+    near = difflib.get_close_matches(word, sorted(known), n=1, cutoff=cutoff)
+    return near[0] if near else None
+
+
 def did_you_mean(word: str, known: Mapping[str, Any] | list[str] | tuple[str, ...]) -> str:
     """``; did you mean 'x'?`` or, when nothing is near, the list of what is known."""
     names = sorted(map(str, known))
-    near = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
-    if near:
-        return f"; did you mean '{near[0]}'?"
+    if near := nearest(word, names):
+        return f"; did you mean '{near}'?"
     return f"; known: {', '.join(names)}" if names else ""
 
 

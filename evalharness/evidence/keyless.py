@@ -107,8 +107,9 @@ def _require() -> None:
 
 def _said(fault: BaseException, secret: str = "") -> str:
     """A fault of the library in a line; no token is in it."""
-    text = " ".join(f"{type(fault).__name__}: {fault}".split())
-    return (text.replace(secret, "[token]") if secret else text)[:300]
+    text = f"{type(fault).__name__}: {fault}"
+    shown = text.replace(secret, "[token]") if secret else text
+    return " ".join(shown.split())[:300]
 
 
 def sign_bundles(
@@ -156,7 +157,8 @@ def _token(trust: ClientTrustConfig, variable: str | None) -> IdentityToken:
             f"--identity-token {variable}: names an environment variable that is not set; put the "
             "token there, never on the command line"
         )
-    raw = os.environ.get(variable) if variable is not None else None
+    # a mounted secret often ends with a line break
+    raw = os.environ.get(variable, "").strip() if variable is not None else None
     try:
         raw = raw or detect_credential()
         if raw is None:
@@ -172,23 +174,26 @@ def _token(trust: ClientTrustConfig, variable: str | None) -> IdentityToken:
 def form_faults(directory: RunDirectory) -> list[str]:
     """Whether the file is one that `sign_bundles` could have written; whose, is not looked at."""
     try:
-        lines = _lines(directory)
-        for line in lines:
-            content = json.loads(line)
-            if json.dumps(content, ensure_ascii=False, separators=(",", ":")) != line:
-                raise ValueError("bytes were changed or added")  # noqa: TRY301 - one way out
         statements_of(directory)
     except ValueError as fault:
         return [f"{directory.bundles.name}: not as it was written: {fault}"]
     return []
 
 
-def _lines(directory: RunDirectory) -> list[str]:
-    text = directory.bundles.read_bytes().decode("utf-8", "strict")
-    lines = text.split("\n")
+def _bundles(directory: RunDirectory) -> list[tuple[str, Any]]:
+    """Each line of the file, and what it holds.
+
+    Raises:
+        ValueError: the file is not as `sign_bundles` writes it.
+    """
+    lines = directory.bundles.read_bytes().decode("utf-8", "strict").split("\n")
     if len(lines) < 2 or lines.pop() != "":
         raise ValueError("it does not end with a whole line")
-    return lines
+    found = [(line, json.loads(line)) for line in lines]
+    for line, content in found:
+        if json.dumps(content, ensure_ascii=False, separators=(",", ":")) != line:
+            raise ValueError("bytes were changed or added")
+    return found
 
 
 def statements_of(directory: RunDirectory) -> list[dict[str, Any]]:
@@ -199,8 +204,8 @@ def statements_of(directory: RunDirectory) -> list[dict[str, Any]]:
     """
     try:
         return [
-            json.loads(base64.b64decode(json.loads(line)["dsseEnvelope"]["payload"], validate=True))
-            for line in _lines(directory)
+            json.loads(base64.b64decode(content["dsseEnvelope"]["payload"], validate=True))
+            for _line, content in _bundles(directory)
         ]
     except (KeyError, TypeError, binascii.Error) as fault:
         raise ValueError(f"no sigstore bundle: {type(fault).__name__}: {fault}") from None
@@ -221,7 +226,7 @@ def bundle_faults(
     verifier = Verifier(trusted_root=trust.trusted_root)
     policy = Identity(identity=expected.identity, issuer=expected.issuer)
     faults = form_faults(directory)
-    for number, line in enumerate([] if faults else _lines(directory), 1):
+    for number, (line, _content) in enumerate([] if faults else _bundles(directory), 1):
         try:
             bundle = Bundle.from_json(line)
             kind, _payload = verifier.verify_dsse(bundle, policy)

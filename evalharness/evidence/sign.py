@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MEANING", "Keyless", "Signed", "envelope_faults", "envelopes_by_key", "proven_row", "sign_run",
-    "statement_faults", "statements_by_key",
+    "statement_faults", "statements_by_key", "statements_due",
 ]  # fmt: skip
 
 
@@ -83,12 +83,8 @@ def sign_run(
     private = None if key is None else keys.private_key(key)
     with directory.locked():
         directory.require_intact("a damaged run is not signed")
-        found = statements(
-            directory,
-            pipeline.load_scorecard(directory),
-            signer=signer,
-            when=datetime.now(UTC).isoformat(timespec="seconds"),
-        )
+        when = datetime.now(UTC).isoformat(timespec="seconds")
+        found = statements(directory, pipeline.load_scorecard(directory), signer=signer, when=when)
         written: list[Path] = []
         others: list[dsse.Envelope] = []
         gone: list[str] = []
@@ -98,14 +94,16 @@ def sign_run(
             )
         if private is not None:
             own = [dsse.pack(statement, private) for statement in found]
-            others, gone = _others(directory, keys.key_id(private.public_key()))
+            others, gone = _others(directory, keys.key_id(private.public_key()), found)
             directory.write_text(directory.attestation, dsse.text_of([*others, *own]))
             written.append(directory.attestation)
     kept = dict.fromkeys(envelope.key_id for envelope in others)
     return Signed(tuple(written), tuple(kept), tuple(gone))
 
 
-def _others(directory: RunDirectory, own: str) -> tuple[list[dsse.Envelope], list[str]]:
+def _others(
+    directory: RunDirectory, own: str, due: Sequence[dict[str, Any]]
+) -> tuple[list[dsse.Envelope], list[str]]:
     """What other keys signed and still fits, and the ids of the keys of what does not."""
     if not directory.attestation.is_file():
         return [], []
@@ -114,12 +112,13 @@ def _others(directory: RunDirectory, own: str) -> tuple[list[dsse.Envelope], lis
     except ValueError:
         return [], ["a key that is not known, for the file was damaged"]
     kept: list[dsse.Envelope] = []
-    gone = []
+    gone, digests = [], directory.digests()
     for name, envelopes in signed.items():
         if name == own:
             continue
         try:
-            fits = not statement_faults(directory, [one.statement for one in envelopes])
+            told = [one.statement for one in envelopes]
+            fits = not statement_faults(directory, told, digests, lambda: due)
         except (EvalHarnessError, KeyError, TypeError, ValueError):  # no statement of ours
             fits = False
         if fits:
@@ -173,38 +172,52 @@ def statement_faults(
     directory: RunDirectory,
     found: Sequence[dict[str, Any]],
     digests: Mapping[str, str] | None = None,
+    due: Callable[[], Sequence[dict[str, Any]]] | None = None,
 ) -> list[str]:
     """Where what was signed is not what lies here: files, figures, rows.
 
     Args:
         found: the statements that one signer signed.
         digests: what `RunDirectory.digests` found, where they were made already.
+        due: gives what `statements_due` gives; made once where several signed.
     """
     present = directory.digests() if digests is None else digests
     figures = [s["predicate"] for s in found if s["predicateType"] == PREDICATE_TYPE]
     if len(figures) != 1:
         return [f"{len(figures)} statements about the run's figures were signed, not one"]
     faults = [fault for one in found for fault in _subject_faults(one, present)]
+    who = figures[0]["signed"]
     try:
-        again = statements(
-            directory,
-            pipeline.load_scorecard(directory),
-            signer=figures[0]["signed"]["by"],
-            when=figures[0]["signed"]["at"],
-        )
+        made = statements_due(directory) if due is None else due()
+        again = [_signed_by(one, who["by"], who["at"]) for one in made]
     except (EvalHarnessError, OSError, ValueError):
         if not faults:  # else the files that were changed are named, and that says it
             raise
         return list(dict.fromkeys(faults))
     for kind in sorted({s["predicateType"] for s in (*found, *again)}):
         signed = [s for s in found if s["predicateType"] == kind]
-        due = [s for s in again if s["predicateType"] == kind]
-        if len(signed) != len(due):
-            faults.append(f"{kind}: {len(signed)} statements signed, the run gives {len(due)}")
+        given = [s for s in again if s["predicateType"] == kind]
+        if len(signed) != len(given):
+            faults.append(f"{kind}: {len(signed)} statements signed, the run gives {len(given)}")
             continue
-        for one, other in zip(signed, due, strict=True):
+        for one, other in zip(signed, given, strict=True):
             faults += _predicate_faults(one["predicate"], other["predicate"])
     return list(dict.fromkeys(faults))  # statements are about the same files
+
+
+def statements_due(directory: RunDirectory) -> list[dict[str, Any]]:
+    """What a run's files give to be signed, by nobody yet: every row is read for their root."""
+    return statements(directory, pipeline.load_scorecard(directory), signer=None, when="")
+
+
+def _signed_by(statement: dict[str, Any], by: Any, at: Any) -> dict[str, Any]:
+    predicate = statement["predicate"]
+    if "signed" not in predicate:
+        return statement
+    return {
+        **statement,
+        "predicate": {**predicate, "signed": {**predicate["signed"], "by": by, "at": at}},
+    }
 
 
 def _subject_faults(statement: dict[str, Any], present: Mapping[str, str]) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import bisect
-import difflib
 import hashlib
 import itertools
 import json
@@ -13,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from evalharness.errors import ConfigError
 from evalharness.reports.page import SampleRow
 from evalharness.store.directory import RunDirectory
+from evalharness.store.samples import row_keys
+from evalharness.yamlfile import nearest
 
 if TYPE_CHECKING:
     import pyarrow.parquet as pq
@@ -22,14 +23,11 @@ __all__ = ["MOST_CHOSEN", "chosen_samples", "drawn_samples"]
 #: Answers of named samples that one report shows.
 MOST_CHOSEN = 200
 
-#: Rows whose keys are read at once, and a rank that none is above.
-_BATCH = 16_384
+#: A rank that none is above.
 _LAST = b"\xff" * 32
 
 #: Rows whose ids are looked through for one that was meant.
 _SEARCHED = 20_000
-
-_KEYS = ["task", "sample_id", "epoch", "generation"]
 
 
 def drawn_samples(directory: RunDirectory, seed: int, count: int) -> list[SampleRow]:
@@ -60,7 +58,7 @@ def chosen_samples(directory: RunDirectory, names: Sequence[str]) -> list[Sample
         return []
     wanted, places, found = set(names), [], set()
     with pq.ParquetFile(directory.samples) as file:
-        for place, (task, sample, _epoch, _generation) in enumerate(_keys(file)):
+        for place, (task, sample, _epoch, _generation) in enumerate(row_keys(file)):
             hits = {sample, f"{task}/{sample}"} & wanted
             if hits:
                 places.append(place)
@@ -76,19 +74,13 @@ def chosen_samples(directory: RunDirectory, names: Sequence[str]) -> list[Sample
 
 
 def _unknown(directory: RunDirectory, file: pq.ParquetFile, name: str) -> str:
-    known = {sample for _task, sample, *_rest in itertools.islice(_keys(file), _SEARCHED)}
-    near = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.6)
-    hint = f"; did you mean '{near[0]}'?" if near else ";"
+    known = {sample for _task, sample, *_rest in itertools.islice(row_keys(file), _SEARCHED)}
+    near = nearest(name, known)
+    hint = f"; did you mean '{near}'?" if near else ";"
     return (
         f"samples: the run {directory.path.name} has no sample '{name}'{hint} "
         f"{directory.samples.name} has the ids in its column sample_id; write ID or TASK/ID"
     )
-
-
-def _keys(file: pq.ParquetFile) -> Iterator[tuple[str, str, int, int]]:
-    """Task, sample, epoch and generation of each row, in order."""
-    for batch in file.iter_batches(columns=_KEYS, batch_size=_BATCH, use_threads=False):
-        yield from zip(*(batch.column(name).to_pylist() for name in _KEYS), strict=True)
 
 
 def _lowest(file: pq.ParquetFile, seed: int, count: int) -> Iterator[tuple[bytes, int]]:
@@ -96,7 +88,7 @@ def _lowest(file: pq.ParquetFile, seed: int, count: int) -> Iterator[tuple[bytes
     lowest: dict[str, list[tuple[bytes, int]]] = {}
     worst: dict[str, bytes] = {}
     start = f"report\0{seed}\0"
-    for place, (task, sample, epoch, generation) in enumerate(_keys(file)):
+    for place, (task, sample, epoch, generation) in enumerate(row_keys(file)):
         key = f"{start}{task}\0{sample}\0{epoch}\0{generation}"
         rank = hashlib.sha256(key.encode()).digest()
         if rank > worst.get(task, _LAST):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +20,7 @@ from evalharness.scorecard.decisions import (
 )  # fmt: skip
 from evalharness.scorecard.grades import counterpart_of, graded
 from evalharness.scorecard.model import DIMENSIONS, INSUFFICIENT, Cell, Scorecard
+from evalharness.yamlfile import nearest
 
 __all__ = ["Gate", "decided", "own_gate", "planned_faults"]
 
@@ -167,8 +167,8 @@ def planned_faults(
 def _near(metric: str, keys: Iterable[str]) -> str | None:
     """Which name was probably meant, where a criterion's finds nothing."""
     names = [*keys, *(f"{name}/headline" for name in DIMENSIONS)]
-    near = difflib.get_close_matches(metric, names, n=1, cutoff=0.85)
-    return near[0] if near and near[0] != metric else None
+    near = nearest(metric, names, 0.85)
+    return None if near == metric else near
 
 
 def _demonstration(scorecard: Scorecard, decisions: list[Decision]) -> tuple[str, ...]:

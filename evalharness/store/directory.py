@@ -194,9 +194,8 @@ class RunDirectory:
 
     def seal(self) -> None:
         """Write manifest.json: the SHA-256 of every file of the run."""
-        files = {
-            str(path.relative_to(self.path)): file_sha256(path) for path in self._sealed_files()
-        }
+        files = self.digests()
+        files.pop(self.manifest.name, None)
         self.write_json(self.manifest, {"format": FORMAT_VERSION, "files": files})
 
     def digests(self) -> dict[str, str]:
@@ -211,8 +210,8 @@ class RunDirectory:
             digests: what `digests` found, where they were made already.
         """
         recorded = self.read_json(self.manifest).get("files", {})
-        present = {str(path.relative_to(self.path)): path for path in self._sealed_files()}
-        known = {} if digests is None else digests
+        present = dict(self.digests() if digests is None else digests)
+        present.pop(self.manifest.name, None)
         faults = [
             f"{name}: named in the manifest, but missing" for name in recorded.keys() - present
         ]
@@ -220,7 +219,7 @@ class RunDirectory:
         faults += [
             f"{name}: SHA-256 differs from the manifest's"
             for name in recorded.keys() & present.keys()
-            if (known.get(name) or file_sha256(present[name])) != recorded[name]
+            if present[name] != recorded[name]
         ]
         return sorted(faults)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -12,8 +12,9 @@ from evalharness.store.journal import Entry
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
-__all__ = ["TIMING_COLUMNS", "SamplesWriter", "rows_of"]
+__all__ = ["TIMING_COLUMNS", "SamplesWriter", "row_keys", "rows_of"]
 
 #: What may differ between two runs of the same measurement.
 TIMING_COLUMNS = ("latency_s", "attempts")
@@ -22,6 +23,9 @@ _TEXT = (
     "task", "dimension", "sample_id", "outcome", "reason", "answer", "response", "prompt",
     "choices", "expected", "finish_reason", "group", "cluster", "language", "tags", "target",
 )  # fmt: skip
+#: What a row is known by, and how many rows are read at once.
+_KEYS = ("task", "sample_id", "epoch", "generation")
+_BATCH = 16_384
 #: A row group is as large as that: small ones take room and time, what waits takes memory.
 _GROUP_ROWS = 16_384
 _GROUP_BYTES = 16 * 2**20
@@ -136,6 +140,12 @@ class SamplesWriter:
         """Leave nothing."""
         self._writer.close()
         self._temporary.unlink(missing_ok=True)
+
+
+def row_keys(file: pq.ParquetFile) -> Iterator[tuple[str, str, int, int]]:
+    """Task, sample, epoch and generation of each row, in order, a batch of rows in memory."""
+    for batch in file.iter_batches(_BATCH, columns=list(_KEYS), use_threads=False):
+        yield from zip(*(batch.column(name).to_pylist() for name in _KEYS), strict=True)
 
 
 def rows_of(
