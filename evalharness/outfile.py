@@ -8,7 +8,7 @@ from pathlib import Path
 
 from evalharness.errors import ConfigError
 
-__all__ = ["outside_runs", "write_file", "write_whole"]
+__all__ = ["outside_runs", "replaced", "write_file", "write_whole"]
 
 #: What makes a folder a run's.
 _RUN = "run.json"
@@ -54,9 +54,7 @@ def write_file(path: Path, content: str | bytes, option: str, *, append: bool = 
         ) from None
 
 
-def write_whole(
-    path: Path, chunks: Iterable[str | bytes], option: str = "--out", *, encoding: str = "utf-8"
-) -> None:
+def write_whole(path: Path, chunks: Iterable[str | bytes], option: str = "--out") -> None:
     """Write a file bit by bit; it appears under its name only when it is whole.
 
     Args:
@@ -71,14 +69,16 @@ def write_whole(
         path.parent.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError):
         raise ConfigError(f"{option} {path}: {path.parent} is no folder; name another") from None
+    replaced(path, chunks)
+
+
+def replaced(path: Path, chunks: Iterable[str | bytes]) -> None:
+    """Write a file and bring it to the disk before it takes the place of the one that was there."""
     temporary = path.with_name(path.name + ".tmp")
     try:
         with temporary.open("wb") as file:
-            if encoding == "utf-8-sig":
-                file.write(b"\xef\xbb\xbf")
             for chunk in chunks:
-                text = chunk if isinstance(chunk, bytes) else chunk.encode("utf-8", "replace")
-                file.write(text)
+                file.write(chunk if isinstance(chunk, bytes) else chunk.encode("utf-8", "replace"))
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)

@@ -26,7 +26,7 @@ from evalharness.engine.execute import SampleResult
 from evalharness.engine.lanes import Retries
 from evalharness.engine.loop import run_to_end
 from evalharness.engine.plan import Plan, make_plan, measurement_of, suite_folders
-from evalharness.engine.recorded import not_planned_line
+from evalharness.engine.recorded import not_planned_line, not_planned_of
 from evalharness.errors import MissingExtraError, RunCorruptError, RunError, UnavailableError
 from evalharness.labelling.importing import read_labels
 from evalharness.labelling.stored import labels_of, settings_of
@@ -360,8 +360,7 @@ def _planned_deviations(prepared: Prepared, journal: Journal) -> list[str]:
     ]
     found += [f"left out: {reason}" for reason in prepared.plan.left_out.values()]
     found += prepared.undecided
-    not_planned = getattr(prepared.adapters["target"], "not_planned", None)
-    if callable(not_planned) and (names := list(not_planned(journal.planned()))):
+    if names := not_planned_of(prepared.adapters["target"], journal.planned()):
         found.append(not_planned_line(names))
     return found
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evalharness.errors import ConfigError, EvalHarnessError
+from evalharness.outfile import outside_runs
 
 __all__ = [
     "Row", "guarded", "read_sheet", "rows_of", "sheet_bytes", "unguarded", "write_sheet",
@@ -55,9 +56,10 @@ def write_sheet(path: Path, columns: Sequence[str], rows: Iterable[Sequence[str]
     """Write a new sheet.
 
     Raises:
-        ConfigError: the file is there already: somebody may have filled it in; or its folder is
-            not.
+        ConfigError: the file is there already: somebody may have filled it in; its folder is not;
+            or it lies in a run.
     """
+    outside_runs(path)
     try:
         with path.open("x", encoding="utf-8-sig", errors="replace", newline="") as handle:
             writer = csv.writer(handle)

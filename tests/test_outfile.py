@@ -17,7 +17,7 @@ def test_a_file_is_whole_or_not_there(tmp_path):
     with pytest.raises(KeyError):
         write_whole(path, chunks())
     assert list(path.parent.iterdir()) == []
-    write_whole(path, ["a", b"b", "\ud800"], encoding="utf-8-sig")
+    write_whole(path, ["\ufeffa", b"b", "\ud800"])
     assert path.read_bytes() == b"\xef\xbb\xbfab?"
 
 

@@ -85,7 +85,7 @@ ALLOWED = {
     "tasks": {"tasks", "ciphers", "errors", "records", "sandbox", "yamlfile"},
     "scorers": {"scorers", "ciphers", "errors", "records", "yamlfile"},
     "stats": {"stats"},
-    "store": {"store", "arrow", "errors", "records"},
+    "store": {"store", "arrow", "errors", "outfile", "records"},
     "policies": {"errors", "records", "tasks", "yamlfile"},
     "display": {"errors"},
     "outfile": {"errors"},

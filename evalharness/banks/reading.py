@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -218,7 +216,7 @@ def _question(
         row=number,
         text=text,
         kind=_kind(of("kind") if "kind" in named else kind, where),
-        risk=None if stated is None else codes.get(_key(stated)),
+        risk=None if stated is None else codes.get(plain(stated)),
         stated=stated,
         aspect=(of("aspect") or "").casefold() or None,
         language=of("language"),
@@ -241,12 +239,8 @@ def _codes(rules: Rules) -> dict[str, str]:
     found = {}
     for code in frameworks.framework(rules.framework).counted:
         for written in (code.id, code.name, code.name_zh or code.name):
-            found[_key(written)] = code.id
+            found[plain(written)] = code.id
     return found
-
-
-def _key(text: str) -> str:
-    return re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", text).casefold())
 
 
 def read_keywords(path: Path) -> tuple[str, ...]:

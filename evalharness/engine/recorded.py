@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from evalharness.adapters.base import Adapter
@@ -12,7 +12,7 @@ from evalharness.records import Request, Sample, Slot
 from evalharness.tasks.attempts import attempt
 from evalharness.tasks.planned import PlannedTask
 
-__all__ = ["NOT_PLANNED", "Recorded", "not_planned_line", "recorded_of"]
+__all__ = ["NOT_PLANNED", "Recorded", "not_planned_line", "not_planned_of", "recorded_of"]
 
 #: Stands in the sentence about what a recording holds beyond the plan.
 NOT_PLANNED = "recorded, but not planned"
@@ -56,9 +56,13 @@ def recorded_of(plan: Plan, target: Adapter, seed: int) -> Recorded | None:
                 if not has(request):
                     missing += 1
                     lacking[f"{task.name}/{sample.id}"] = None
-    not_planned = getattr(target, "not_planned", None)
-    extra = tuple(not_planned(planned)) if callable(not_planned) else ()
-    return Recorded(requests, missing, tuple(lacking), extra)
+    return Recorded(requests, missing, tuple(lacking), not_planned_of(target, planned))
+
+
+def not_planned_of(target: Adapter, planned: Collection[tuple[str, str]]) -> tuple[str, ...]:
+    """The samples that a recording holds beyond those planned (task, sample); none of a model."""
+    asked = getattr(target, "not_planned", None)
+    return tuple(asked(planned)) if callable(asked) else ()
 
 
 def _asked(task: PlannedTask, sample: Sample, seed: int) -> Iterator[Request]:

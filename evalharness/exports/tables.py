@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +29,15 @@ _COLUMNS = (
 )  # fmt: skip
 
 
+#: By it spreadsheets know UTF-8.
+_MARK = "\ufeff"
+
+
 def write_tables(run: Finished, folder: Path, choices: Choices) -> list[Path]:
     """Write ``metrics.csv`` and ``samples.csv``."""
     metrics, samples = folder / "metrics.csv", folder / "samples.csv"
     lines = _lines(_COLUMNS, (_metric(figure) for figure in figures_of(run)))
-    write_whole(metrics, lines, encoding="utf-8-sig")
+    write_whole(metrics, chain([_MARK], lines))
     columns = _sample_columns(run)
     rows = (
         [texts[name] for name in columns]
@@ -40,7 +45,7 @@ def write_tables(run: Finished, folder: Path, choices: Choices) -> list[Path]:
         for row in run.rows(task)
         if (texts := texts_of(row, choices))
     )
-    write_whole(samples, _lines(columns, rows), encoding="utf-8-sig")
+    write_whole(samples, chain([_MARK], _lines(columns, rows)))
     return [metrics, samples]
 
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from evalharness.corpus.audit import Audit, Gate, Rate
+from evalharness.corpus.audit import LEVEL, Audit, Gate, Rate
 from evalharness.reports import svg
 from evalharness.reports.differences import rounded_up
 from evalharness.reports.language import _, current, plural, said
 from evalharness.reports.numbers import Quantity, count, level
 from evalharness.reports.page import SCREEN, Medium, environment
-from evalharness.reports.text import plain
+from evalharness.reports.text import begun, plain
 
 __all__ = ["lines", "render_audit"]
 
@@ -137,6 +137,7 @@ def render_audit(found: Audit, medium: Medium = SCREEN) -> str:
         .get_template("audit.html.j2")
         .render(
             found=found,
+            level=LEVEL,
             rules=found.rules,
             census=found.drawing.census,
             rates=[_rate_view(rate, place, end) for place, rate in enumerate(found.rates, 1)],
@@ -186,7 +187,7 @@ def _rate_view(rate: Rate, place: int, end: float) -> RateView:
         counted = ""
     title = said(rate.title)
     return RateView(
-        title=f"{title[:1].upper()}{title[1:]}",
+        title=begun(title),
         value=_("not measured") if rate.value is None else scale.value(rate.value),
         interval="" if rate.interval is None else scale.span(*rate.interval),
         at_most=""
@@ -220,7 +221,7 @@ def _gate_view(gate: Gate) -> GateView:
         else:
             needed = _("at most {n} would", n=count(gate.needed))
     return GateView(
-        name=f"{name[:1].upper()}{name[1:]}",
+        name=begun(name),
         threshold=threshold,
         state=said(gate.state),
         strong=gate.state == "fails",

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from evalharness import yamlfile
 from evalharness.errors import ConfigError
+from evalharness.outfile import outside_runs
 from evalharness.reports.engagement_words import Words
 from evalharness.reports.language import known
 
@@ -249,8 +250,9 @@ def write_beginning(path: Path) -> None:
     """Write a commented engagement whose required fields stand empty.
 
     Raises:
-        ConfigError: the file exists, or cannot be written.
+        ConfigError: the file exists, lies in a run, or cannot be written.
     """
+    outside_runs(path, "new engagement")
     text = Path(__file__).with_name("engagement_beginning.yaml").read_text(encoding="utf-8")
     try:
         with path.open("x", encoding="utf-8", newline="\n") as file:

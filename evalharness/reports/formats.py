@@ -6,7 +6,7 @@ import ctypes
 import ctypes.util
 import logging
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -70,27 +70,27 @@ class Output:
 
     def write(self, page: Path, draw: Callable[[Medium], str]) -> None:
         """Write the page to its file, and each other format beside it under the same name."""
-        for suffix, content in self.drawn(draw):
+        for suffix, content in self.drawn(draw).items():
             path = page if suffix == ".html" else page.with_suffix(suffix)
             write_file(path, content, "--html")
 
-    def drawn(self, draw: Callable[[Medium], str]) -> Iterator[tuple[str, bytes]]:
-        """The page in the language, then each other format: its suffix and its bytes.
+    def drawn(self, draw: Callable[[Medium], str]) -> dict[str, bytes]:
+        """The page in the language, then each other format: its suffix -> its bytes.
 
-        Nothing is given before all of it is drawn, so a missing library leaves no half of it.
+        All of it is drawn before anything is written: a missing library leaves no half of it.
 
         Raises:
             MissingExtraError: a library for the language or a format is not there.
         """
         with speaking(self.language):
-            drawn = [(".html", draw(SCREEN).encode("utf-8"))]
+            drawn = {".html": draw(SCREEN).encode("utf-8")}
             if self.pdf or self.markdown:
                 paper = draw(Medium(paper=True, hazardous=self.hazardous))
             if self.pdf:
-                drawn.append((".pdf", as_pdf(paper)))
+                drawn[".pdf"] = as_pdf(paper)
             if self.markdown:
-                drawn.append((".md", as_markdown(paper).encode("utf-8")))
-        yield from drawn
+                drawn[".md"] = as_markdown(paper).encode("utf-8")
+        return drawn
 
 
 def as_pdf(page: str) -> bytes:

@@ -23,6 +23,7 @@ from evalharness.reports.differences import (
 from evalharness.reports.language import _, current, said
 from evalharness.reports.numbers import Quantity
 from evalharness.reports.page import SCREEN, Medium, environment
+from evalharness.reports.text import begun
 
 if TYPE_CHECKING:
     from evalharness.scorecard.placing import Placed, Placement
@@ -100,7 +101,7 @@ def _placement(
         ),
         refused=found.refused,
         error=numbers.level(round(1 - found.level, 12)),
-        note=f"{note[:1].upper()}{note[1:]}",
+        note=begun(note),
     )
 
 

@@ -15,7 +15,7 @@ from markupsafe import Markup, escape
 
 from evalharness.reports.language import _, current
 
-__all__ = ["LIMIT", "cut", "markdown", "plain", "visible"]
+__all__ = ["LIMIT", "begun", "cut", "markdown", "plain", "visible"]
 
 #: Characters of a prompt or response that a report shows.
 LIMIT = 2000
@@ -49,6 +49,11 @@ def cut(text: str, limit: int) -> tuple[str, str | None]:
         return text, None
     length = current().number(f"{len(text):,}")
     return text[:limit], _("\u2026 cut, {n} characters in all", n=length)
+
+
+def begun(text: str) -> str:
+    """The text with a large first letter, as a sentence begins; the others as they are."""
+    return f"{text[:1].upper()}{text[1:]}"
 
 
 def plain(text: str, limit: int = 2 * LIMIT) -> str:

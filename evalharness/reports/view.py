@@ -169,16 +169,17 @@ class View:
     @property
     def unmeasured(self) -> tuple[tuple[str, int], ...]:
         """Outcomes that usually leave a unit without a value, with their counts."""
-        kinds = (OutcomeKind.ERRORED, OutcomeKind.NOT_RUN, OutcomeKind.EMPTY, OutcomeKind.UNPARSED)
-        sums = ((word_of(kind), sum(t.counts.get(kind, 0) for t in self.tasks)) for kind in kinds)
-        return tuple((word, number) for word, number in sums if number)
+        return self._summed(
+            (OutcomeKind.ERRORED, OutcomeKind.NOT_RUN, OutcomeKind.EMPTY, OutcomeKind.UNPARSED)
+        )
 
     @property
     def outcomes(self) -> tuple[tuple[str, int], ...]:
         """Every outcome that occurred, with its count."""
-        sums = (
-            (word_of(kind), sum(t.counts.get(kind, 0) for t in self.tasks)) for kind in GLOSSARY
-        )
+        return self._summed(GLOSSARY)
+
+    def _summed(self, kinds: Iterable[str]) -> tuple[tuple[str, int], ...]:
+        sums = ((word_of(kind), sum(t.counts.get(kind, 0) for t in self.tasks)) for kind in kinds)
         return tuple((word, number) for word, number in sums if number)
 
     @property

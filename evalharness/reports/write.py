@@ -35,7 +35,7 @@ def write_reports(directory: RunDirectory, scorecard: Scorecard) -> None:
 def drawn(name: str, output: Output, draw: Callable[[Medium], str]) -> dict[str, bytes]:
     """The page in each format: name of the file -> its bytes."""
     stem = name if output.language == ENGLISH.code else f"{name}.{output.language}"
-    return {f"{stem}{suffix}": content for suffix, content in output.drawn(draw)}
+    return {f"{stem}{suffix}": content for suffix, content in output.drawn(draw).items()}
 
 
 def write_drawn(

@@ -141,11 +141,12 @@ def coverage(
         for dimension, tasks in scorecard.dimensions.items()
         for name, card in tasks.tasks.items()
     }
+    cells = scorecard.cells()
     here = touched(framework, {n: _tags(n, card, library) for n, (_, card) in cards.items()})
     known = touched(framework, {name: task.tags for name, task in library.items()})
     clauses = []
     for code in framework.codes:
-        answers = tuple(_answer(name, *cards[name], scorecard) for name in here[code.id])
+        answers = tuple(_answer(name, *cards[name], scorecard, cells) for name in here[code.id])
         elsewhere = tuple(name for name in known[code.id] if name not in cards)
         if answers:
             state = min((answer.state for answer in answers), key=list(STATES).index)
@@ -160,7 +161,9 @@ def _tags(name: str, card: TaskCard, library: Mapping[str, Installed]) -> Tags:
     return card.tags if task is None or task.version != card.version else task.tags
 
 
-def _answer(name: str, dimension: str, card: TaskCard, scorecard: Scorecard) -> Answer:
+def _answer(
+    name: str, dimension: str, card: TaskCard, scorecard: Scorecard, cells: Mapping[str, Cell]
+) -> Answer:
     headline = scorecard.dimensions[dimension].headline
     first = next(iter(card.metrics))
     metric = headline.metric if headline is not None and headline.task == name else first
@@ -171,18 +174,17 @@ def _answer(name: str, dimension: str, card: TaskCard, scorecard: Scorecard) -> 
     elif not cell.n_measured or cell.grade == INSUFFICIENT or cell.value is None:
         state = "insufficient"
     return Answer(
-        name, dimension, metric, cell, state, _pair(f"{dimension}/{name}/{metric}", scorecard),
+        name, dimension, metric, cell, state, _pair(f"{dimension}/{name}/{metric}", cell, cells),
         card.not_run or _most_frequent(card), card.demonstration,
     )  # fmt: skip
 
 
-def _pair(key: str, scorecard: Scorecard) -> tuple[str, Cell | None] | None:
+def _pair(key: str, cell: Cell, cells: Mapping[str, Cell]) -> tuple[str, Cell | None] | None:
     """The figure without which a cell must not be read: of the same task, or of another."""
-    cells = scorecard.cells()
-    name = cells[key].headline_pair
+    name = cell.headline_pair
     if name is None:
         return None
-    other = counterpart_of(key, cells[key], cells)
+    other = counterpart_of(key, cell, cells)
     return name, None if other is None else cells[other]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 import filelock
 
 from evalharness.errors import RunConflictError, RunCorruptError, RunError
+from evalharness.outfile import replaced
 
 __all__ = ["FORMAT_VERSION", "RunDirectory", "file_sha256"]
 
@@ -185,12 +185,7 @@ class RunDirectory:
 
     def write_bytes(self, path: Path, content: bytes) -> None:
         """Write a file; all or nothing."""
-        temporary = path.with_name(path.name + ".tmp")
-        with temporary.open("wb") as handle:
-            handle.write(content)
-            handle.flush()
-            os.fsync(handle.fileno())
-        temporary.replace(path)
+        replaced(path, [content])
 
     def seal(self) -> None:
         """Write manifest.json: the SHA-256 of every file of the run."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Literal, TypeAlias, cast
 
 from evalharness.errors import ConfigError
-from evalharness.yamlfile import did_you_mean
+from evalharness.yamlfile import nearest
 
 __all__ = [
     "Format", "RecordFault", "Row", "decode", "fields_of", "format_of", "plain_name", "rows_of",
@@ -273,8 +273,8 @@ def fields_of(row: Row, wanted: str | None = None) -> str:
         wanted: the name that was looked for: a near one is named.
     """
     names = [str(name) for name in row]
-    near = did_you_mean(wanted, names) if wanted is not None else ""
-    hint = near.removesuffix("?") if "did you mean" in near else ""
+    near = nearest(wanted, names) if wanted is not None else None
+    hint = f"; did you mean '{near}'" if near else ""
     if len(names) == 1:
         sign = next((sign for sign in _SEPARATORS if sign in names[0]), None)
         if sign is not None:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from evalharness.errors import MappingError
 from evalharness.tasks.items import Item
+from evalharness.yamlfile import first_fault
 
 __all__ = ["Contrast"]
 
@@ -74,8 +75,7 @@ def _edits(item: Item) -> _Edits:
     try:
         edits = _Edits.model_validate(item.target.get("contrasts"))
     except ValidationError as fault:
-        first = fault.errors()[0]
-        raise MappingError(f"{where}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        raise MappingError(f"{where}: {first_fault(fault)}") from None
     if len(edits.texts) != len(edits.labels):
         raise MappingError(f"{where}: {len(edits.texts)} texts, {len(edits.labels)} labels")
     if len(edits.names) != len(item.choices):
