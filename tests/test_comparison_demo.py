@@ -11,7 +11,7 @@ import pytest
 import evalharness
 from evalharness.cli.compare import _claim_line
 from evalharness.comparison import Comparison
-from tests.adapters.test_detoxify import tiny_checkpoint
+from tests.adapters.detoxifying import tiny_checkpoint
 from tests.support import write_suite
 
 CAPITALS = {

@@ -13,7 +13,7 @@ from evalharness.adapters.guard import GuardAdapter, GuardOptions
 from evalharness.adapters.guard.formats import LlamaGuard, ShieldGemma, WildGuard
 from evalharness.errors import AdapterError, ConfigError, UnavailableError
 from evalharness.records import Failure, Message, Request, Response
-from tests.adapters.test_transformers import make_tokenizer
+from tests.adapters.transforming import make_tokenizer
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")

@@ -24,14 +24,14 @@ ELSEWHERE = {
     61: (
         "classes named in YAML are made, pickles are loaded, remote code is on",
         "test_yamlfile.py::test_tags_that_would_run_or_make_something_are_refused",
-        "adapters/test_detoxify.py::test_a_malicious_checkpoint_is_refused_and_not_run",
-        "adapters/test_transformers.py::test_a_model_with_code_of_its_own_is_refused",
+        "adapters/test_detoxify_faults.py::test_a_malicious_checkpoint_is_refused_and_not_run",
+        "adapters/test_transformers_loading.py::test_a_model_with_code_of_its_own_is_refused",
     ),
     62: (
         "local variables, parts of keys and the tester's machine stand in the records",
         "test_secrets.py::test_neither_the_run_nor_the_cache_nor_the_screen_holds_a_key",
         "adapters/test_secrets.py::test_secrets_are_redacted_in_every_form",
-        "test_pipeline.py::test_the_scorecard_has_no_time_host_run_id_or_path",
+        "pipeline/test_measurement.py::test_the_scorecard_has_no_time_host_run_id_or_path",
     ),
     63: (
         "telemetry by default, an import that loads files, build tools at run time",
@@ -41,7 +41,7 @@ ELSEWHERE = {
     64: (
         "one configuration for the whole process, and no resuming",
         "test_config.py::test_a_configuration_cannot_be_changed_after_loading",
-        "test_pipeline.py::test_an_interrupted_run_resumes_and_ends_in_the_same_bytes",
+        "pipeline/test_resume.py::test_an_interrupted_run_resumes_and_ends_in_the_same_bytes",
     ),
     65: (
         "identical files, a file of another language, rows twice, fields lost",
