@@ -5,9 +5,14 @@ from __future__ import annotations
 import asyncio
 import functools
 import json
+import re
 from collections.abc import Callable, Sequence
+from importlib import metadata
 from pathlib import Path
 from typing import Any
+
+import yaml
+from packaging.requirements import Requirement
 
 import evalharness
 from evalharness.adapters.base import Capabilities, ModelIdentity
@@ -93,6 +98,40 @@ def write_suite(
     lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in items)
     (suite / name / "items.jsonl").write_text(lines, encoding="utf-8")
     return suite
+
+
+def engagement_file(folder: Path, **changes: Any) -> Path:
+    """`ENGAGEMENT` with changes, as a tester's file."""
+    path = folder / "engagement.yaml"
+    path.write_text(yaml.safe_dump({**ENGAGEMENT, **changes}, allow_unicode=True), encoding="utf-8")
+    return path
+
+
+def words(page: str) -> str:
+    """What a page says: its text without tags, on one line."""
+    return " ".join(re.sub(r"<[^>]+>", " ", page).split())
+
+
+def requirements(extra: str = "") -> set[str]:
+    """What evalharness asks for, with one extra, and what those ask for, as it is installed."""
+    found: set[str] = set()
+    waiting = [Requirement(f"evalharness[{extra}]")]
+    while waiting:
+        asked = waiting.pop()
+        try:
+            parts = [Requirement(text) for text in metadata.requires(asked.name) or ()]
+        except metadata.PackageNotFoundError:  # for another platform or Python
+            found.discard(asked.name.lower().replace("_", "-"))
+            continue
+        for part in parts:
+            wanted = part.marker is None or any(
+                part.marker.evaluate({"extra": name}) for name in ("", *asked.extras)
+            )
+            key = part.name.lower().replace("_", "-")
+            if wanted and key not in found:
+                found.add(key)
+                waiting.append(part)
+    return found
 
 
 def finished_run(folder: Path, samples: int, **config: Any) -> Path:

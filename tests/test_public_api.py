@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import ast
 import json
-from importlib import metadata
 from pathlib import Path
 
 import pytest
-from packaging.requirements import Requirement
 
 import evalharness
 from evalharness.scorecard.model import Scorecard
+from tests.support import requirements
 
 PACKAGE = Path(evalharness.__file__).parent
 MODULES = sorted(path for path in PACKAGE.rglob("*.py"))
@@ -39,22 +38,7 @@ def test_the_scorecards_schema_is_the_one_in_the_repository():
 
 def test_the_core_resolves_to_at_most_sixty_packages():
     """Counted over what is installed: the core's requirements and theirs, without extras."""
-    found: set[str] = set()
-    waiting = ["evalharness"]
-    while waiting:
-        name = waiting.pop()
-        try:
-            requires = metadata.requires(name) or []
-        except metadata.PackageNotFoundError:  # for another platform or Python
-            found.discard(name)
-            continue
-        for text in requires:
-            requirement = Requirement(text)
-            wanted = requirement.marker is None or requirement.marker.evaluate({"extra": ""})
-            key = requirement.name.lower().replace("_", "-")
-            if wanted and key not in found:
-                found.add(key)
-                waiting.append(key)
+    found = requirements()
     assert "torch" not in found
     assert len(found) <= 60, sorted(found)
 

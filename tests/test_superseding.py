@@ -8,7 +8,6 @@ import shutil
 from pathlib import Path
 
 import pytest
-import yaml
 
 import evalharness
 from evalharness import pipeline
@@ -21,7 +20,15 @@ from evalharness.reports.issued import issued_of
 from evalharness.reports.shown import MOST_CHOSEN, chosen_samples
 from evalharness.store.directory import RunDirectory
 from evalharness.verification import verify_run
-from tests.support import ENGAGEMENT, FakeModel, finished_run, item, write_suite
+from tests.support import (
+    ENGAGEMENT,
+    FakeModel,
+    engagement_file,
+    finished_run,
+    item,
+    words,
+    write_suite,
+)
 
 
 @pytest.fixture(scope="module")
@@ -39,8 +46,7 @@ def report(tmp_path):
     """Writes a report of a run, with changes of the engagement; gives its id."""
 
     def write(run: Path, *options: str, code: int = 0, **changes: object) -> str:
-        path = tmp_path / "engagement.yaml"
-        path.write_text(yaml.safe_dump({**ENGAGEMENT, **changes}), encoding="utf-8")
+        path = engagement_file(tmp_path, **changes)
         asked = ["report", str(run), "--kind", "assurance", "--engagement", str(path), *options]
         assert run_app(asked) == code
         issued = issued_of(RunDirectory(run))
@@ -157,17 +163,16 @@ def test_what_cannot_be_drawn_changes_nothing(run, report, monkeypatch, capsys):
 # samples that are named
 
 
-def words(run: Path) -> str:
-    page = (run / "assurance.html").read_text(encoding="utf-8")
-    return " ".join(re.sub(r"<[^>]+>", " ", page).split())
+def shown(run: Path) -> str:
+    return words((run / "assurance.html").read_text(encoding="utf-8"))
 
 
 def test_named_samples_stand_apart_and_are_marked(run, report):
     plain = report(run)
-    drawn = words(run)
+    drawn = shown(run)
     assert "chosen, not drawn" not in drawn
     named = report(run, "--sample", "q003", samples=["small/q007"])
-    text = words(run)
+    text = shown(run)
     before, _, after = text.partition("items that the laboratory chose to show")
     assert "small chosen, not drawn q003" in after
     assert "Question number 7?" in after
@@ -180,7 +185,7 @@ def test_named_samples_stand_apart_and_are_marked(run, report):
 def test_a_named_sample_is_shown_with_all_its_answers(tmp_path, report):
     path = finished_run(tmp_path, 4, epochs=3)
     report(path, "--sample", "q002")
-    assert [f"q002 answered epoch {n}, generation 0" in words(path) for n in range(4)] == [
+    assert [f"q002 answered epoch {n}, generation 0" in shown(path) for n in range(4)] == [
         True, True, True, False,
     ]  # fmt: skip
     rows = chosen_samples(RunDirectory(path), ["q002"])
@@ -215,7 +220,7 @@ def test_a_chain_of_reports_is_followed_from_the_files_alone(chain, capsys):
     asked = ["verify", str(latest), "--supersedes", str(middle), "--supersedes", str(first)]
     assert run_app(asked) == 0
     assert "holds   superseded reports are what they were" in capsys.readouterr().out
-    assert "The files of the earlier report are on record by their SHA-256" in words(latest)
+    assert "The files of the earlier report are on record by their SHA-256" in shown(latest)
 
 
 def test_a_folder_of_another_chain_is_named(chain, run, report):
@@ -229,7 +234,7 @@ def test_a_folder_of_another_chain_is_named(chain, run, report):
 
 def test_the_report_says_how_a_customer_checks_who_signed(run, report, tmp_path):
     report(run)
-    assert f"evalharness verify {run.name} --key FILE.pub" in words(run)
+    assert f"evalharness verify {run.name} --key FILE.pub" in shown(run)
     assert run_app(["new", "engagement", str(tmp_path / "begun.yaml")]) == 0
     docs = Path(__file__).parents[1] / "docs" / "assurance.md"
     for page in (tmp_path / "begun.yaml", docs):  # `cp -r RUN handed-over` makes the run's folder

@@ -13,10 +13,10 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
-from packaging.requirements import Requirement
 
 import evalharness
 from evalharness.cli.app import run_app
+from tests.support import requirements
 
 ROOT = Path(__file__).parents[1]
 
@@ -72,23 +72,6 @@ def installed(wheel: Path, environment: Path) -> tuple[Path, Path]:
         capture_output=True,
     )
     return python, next((environment / "lib").glob("python3*/site-packages"))
-
-
-def needed(extra: str) -> set[str]:
-    """The distributions that evalharness with one extra asks for, and what those ask for."""
-    found: set[str] = set()
-    waiting = [Requirement(f"evalharness[{extra}]")]
-    while waiting:
-        asked = waiting.pop()
-        for text in metadata.requires(asked.name) or ():
-            part = Requirement(text)
-            wanted = part.marker is None or any(
-                part.marker.evaluate({"extra": name}) for name in ("", *asked.extras)
-            )
-            if wanted and part.name.lower() not in found:
-                found.add(part.name.lower())
-                waiting.append(part)
-    return found
 
 
 def link(names: Iterable[str], site: Path) -> None:
@@ -155,7 +138,7 @@ def test_a_customer_verifies_in_an_empty_environment(wheel, tmp_path, monkeypatc
     assert run_app(["sign", str(run), "--key", "tester.key"]) == 0
 
     python, site = installed(wheel, tmp_path / "venv")
-    names = needed("sign")
+    names = requirements("sign")
     assert not names & {"torch", "transformers", "babel", "weasyprint", "markdownify"}
     link(names, site)
     customer = tmp_path / "customer"

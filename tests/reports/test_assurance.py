@@ -14,7 +14,7 @@ from evalharness.cli.app import run_app
 from evalharness.errors import ConfigError
 from evalharness.reports.engagement import Engagement, load_engagement
 from evalharness.store.directory import RunDirectory
-from tests.support import ENGAGEMENT, FakeModel, item, write_suite
+from tests.support import ENGAGEMENT, FakeModel, engagement_file, item, words, write_suite
 
 
 @pytest.fixture(scope="module")
@@ -35,17 +35,12 @@ def reported(run, tmp_path, capsys):
     """Writes the report with changes of the engagement; gives the page's text."""
 
     def report(*options, code=0, **changes):
-        path = tmp_path / "engagement.yaml"
-        path.write_text(yaml.safe_dump({**ENGAGEMENT, **changes}), encoding="utf-8")
+        path = engagement_file(tmp_path, **changes)
         arguments = ["report", str(run), "--kind", "assurance", "--engagement", str(path)]
         assert run_app([*arguments, *options]) == code, capsys.readouterr().err
         return Path(run / "assurance.html").read_text(encoding="utf-8")
 
     return report
-
-
-def words(page: str) -> str:
-    return " ".join(re.sub(r"<[^>]+>", " ", page).split())
 
 
 def test_items_a_to_p_stand_in_their_order(reported):

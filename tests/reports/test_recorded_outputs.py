@@ -14,8 +14,8 @@ import evalharness
 from evalharness.cli.app import run_app
 from evalharness.reports.language import said, speaking
 from evalharness.reports.page import SampleRow
-from tests.reports.test_assurance import ENGAGEMENT
 from tests.reports.test_report_languages import chinese_engagement
+from tests.support import ENGAGEMENT
 
 TASK = "quickstart_factuality"
 LACKING = 4

@@ -31,9 +31,8 @@ from evalharness.store.directory import RunDirectory
 from evalharness.tasks.frameworks import framework
 from evalharness.tasks.library import Library
 from tests.reports.conftest import make_run, make_scorecard, people
-from tests.reports.test_assurance import ENGAGEMENT
 from tests.reports.test_comparison_html import comparison
-from tests.support import FakeModel
+from tests.support import ENGAGEMENT, FakeModel
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "docs" / "_messages.py"
