@@ -360,7 +360,7 @@ def _planned_deviations(prepared: Prepared, journal: Journal) -> list[str]:
     ]
     found += [f"left out: {reason}" for reason in prepared.plan.left_out.values()]
     found += prepared.undecided
-    if names := not_planned_of(prepared.adapters["target"], journal.planned()):
+    if names := not_planned_of(prepared.adapters["target"], journal.planned):
         found.append(not_planned_line(names))
     return found
 

@@ -342,6 +342,10 @@ def test_nothing_heavy_is_imported_before_it_is_needed(code):
     assert loaded_after(code) == "[]"
 
 
+def test_what_only_the_end_of_a_run_needs_is_not_loaded_before_a_model_is_asked():
+    assert loaded_after("import evalharness.api", (*HEAVY, "scipy.special")) == "[]"
+
+
 def test_a_run_on_local_files_loads_no_data_frames_and_no_hub(folder):
     (folder / "app.py").write_text("def answer(prompt):\n    return 'A'\n")
     (folder / "own.yaml").write_text(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from evalharness.adapters.base import Adapter
@@ -56,13 +56,20 @@ def recorded_of(plan: Plan, target: Adapter, seed: int) -> Recorded | None:
                 if not has(request):
                     missing += 1
                     lacking[f"{task.name}/{sample.id}"] = None
-    return Recorded(requests, missing, tuple(lacking), not_planned_of(target, planned))
+    return Recorded(requests, missing, tuple(lacking), not_planned_of(target, lambda: planned))
 
 
-def not_planned_of(target: Adapter, planned: Collection[tuple[str, str]]) -> tuple[str, ...]:
-    """The samples that a recording holds beyond those planned (task, sample); none of a model."""
+def not_planned_of(
+    target: Adapter, planned: Callable[[], Collection[tuple[str, str]]]
+) -> tuple[str, ...]:
+    """The samples that a recording holds beyond those planned; none of a model.
+
+    Args:
+        planned: gives (task, sample) of the whole plan; called only where there is a recording,
+            since a large plan takes long to read.
+    """
     asked = getattr(target, "not_planned", None)
-    return tuple(asked(planned)) if callable(asked) else ()
+    return tuple(asked(planned())) if callable(asked) else ()
 
 
 def _asked(task: PlannedTask, sample: Sample, seed: int) -> Iterator[Request]:

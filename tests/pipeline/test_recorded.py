@@ -9,8 +9,9 @@ import pytest
 import evalharness
 from evalharness import pipeline
 from evalharness.reports.language import said, speaking
-from tests.pipeline.running import config
-from tests.support import item, write_suite
+from evalharness.store.journal import Journal
+from tests.pipeline.running import by_letter, config
+from tests.support import FakeModel, item, write_suite
 
 
 def test_an_extra_record_is_named(tmp_path):
@@ -24,6 +25,15 @@ def test_an_extra_record_is_named(tmp_path):
     assert list(run.samples["outcome"]) == ["answered", "unparsed", "not_run"]
     assert any("q009" in text for text in run.info["deviations"])
     assert pipeline.exit_code(run.scorecard) == 3
+
+
+def test_the_plan_is_not_read_again_for_a_model_that_is_no_recording(tmp_path, suite, monkeypatch):
+    def planned(_journal):
+        raise AssertionError("a large plan takes long to read")
+
+    monkeypatch.setattr(Journal, "planned", planned)
+    run = evalharness.run(config(suite, FakeModel(by_letter)), out=tmp_path / "results")
+    assert len(run.samples) == 40
 
 
 def test_many_extra_records_are_one_sentence(tmp_path):

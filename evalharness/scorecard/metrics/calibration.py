@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 import numpy as np
+import scipy
 from pydantic import Field
-from scipy import special
 
 from evalharness.scorecard.metrics.base import (
     AMONG_ANSWERED,
@@ -132,5 +132,5 @@ def _errors(confidence: Numbers, correct: Numbers, bins: int) -> tuple[float | N
     spread = np.sqrt(share * (1 - share) / sizes)
     ratio = np.divide(gap, spread, out=np.zeros_like(gap), where=spread > 0)
     folded = spread * np.sqrt(2 / np.pi) * np.exp(-(ratio**2) / 2)
-    expected = np.where(spread > 0, folded + gap * (2 * special.ndtr(ratio) - 1), gap)
+    expected = np.where(spread > 0, folded + gap * (2 * scipy.special.ndtr(ratio) - 1), gap)
     return max(0.0, 2 * plain - float(weight @ expected)), plain

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from scipy import special
+import scipy
 
 from evalharness.scorecard.metrics.base import (
     AMONG_ANSWERED,
@@ -71,7 +71,7 @@ class OrderPValue:
             note = "every shard has the same advantage: no variance to test against"
         else:
             t = float(found.mean()) / (spread / math.sqrt(len(found)))
-            value = float(special.stdtr(len(found) - 1, -t))
+            value = float(scipy.special.stdtr(len(found) - 1, -t))
         return Computed(
             value,
             n_planned=len(units.measured),
