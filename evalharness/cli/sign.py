@@ -64,6 +64,12 @@ def sign(
                 f"taken away, for it was about other files: the signature by the key {name}",
                 err=True,
             )
+        for name in signed.replaced:
+            typer.echo(
+                f"replaced, for a run keeps one identity's: the signature of {name} through "
+                "sigstore; several keys sign beside each other",
+                err=True,
+            )
         if key is not None:
             typer.echo(f"key id {key_id(private_key(key).public_key())}")
             typer.echo(

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from sigstore.oidc import IdentityToken
 
 __all__ = [
-    "MEANING", "Expected", "Service", "bundle_faults", "form_faults", "sign_bundles",
+    "MEANING", "Expected", "Service", "bundle_faults", "form_faults", "sign_bundles", "signers_of",
     "statements_of",
 ]  # fmt: skip
 
@@ -113,12 +113,9 @@ def _said(fault: BaseException, secret: str = "") -> str:
 
 
 def sign_bundles(
-    directory: RunDirectory,
-    statements: Sequence[dict[str, Any]],
-    service: Service,
-    variable: str | None = None,
-) -> Path:
-    """Write ``attestation.sigstore.jsonl``: a bundle for each statement, one a line.
+    statements: Sequence[dict[str, Any]], service: Service, variable: str | None = None
+) -> str:
+    """A bundle for each statement, one a line: the text of ``attestation.sigstore.jsonl``.
 
     Args:
         variable: environment variable with the identity token (OIDC); without it the one that a
@@ -145,8 +142,7 @@ def sign_bundles(
             f"sigstore: not signed, and nothing was written ({_said(fault, secret)}); try again, "
             "or sign with --key FILE"
         ) from None
-    directory.write_text(directory.bundles, "".join(f"{line}\n" for line in lines))
-    return directory.bundles
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _token(trust: ClientTrustConfig, variable: str | None) -> IdentityToken:
@@ -209,6 +205,33 @@ def statements_of(directory: RunDirectory) -> list[dict[str, Any]]:
         ]
     except (KeyError, TypeError, binascii.Error) as fault:
         raise ValueError(f"no sigstore bundle: {type(fault).__name__}: {fault}") from None
+
+
+def signers_of(directory: RunDirectory) -> set[str]:
+    """Names in the bundles' certificates; unchecked, for `bundle_faults` alone does that.
+
+    A certificate that nobody can read is ``somebody``'s. Needs the library where there are bundles.
+    """
+    if not directory.bundles.is_file():
+        return set()
+    from cryptography import x509
+    from sigstore.models import Bundle
+
+    try:
+        certificates = [
+            Bundle.from_json(line).signing_certificate for line, _content in _bundles(directory)
+        ]
+        names = [
+            name
+            for certificate in certificates
+            for name in certificate.extensions.get_extension_for_class(
+                x509.SubjectAlternativeName
+            ).value
+        ]
+    except Exception:  # noqa: BLE001 - hostile bytes can fail in any way
+        return {"somebody"}
+    # a text of others, on its way to a terminal
+    return {repr(str(name.value))[1:-1][:200] for name in names}
 
 
 def bundle_faults(

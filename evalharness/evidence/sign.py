@@ -43,11 +43,14 @@ class Signed:
         files: those that were written.
         kept: ids of other keys whose signatures are about these very files, and stay.
         removed: signatures that were about other files, and were taken away: ids of their keys.
+        replaced: names of other identities whose signature through sigstore was here: a run keeps
+            one.
     """
 
     files: tuple[Path, ...]
     kept: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
+    replaced: tuple[str, ...] = ()
 
 
 #: What a reader of a valid signature may conclude, and what not.
@@ -88,17 +91,20 @@ def sign_run(
         written: list[Path] = []
         others: list[dsse.Envelope] = []
         gone: list[str] = []
+        before: set[str] = set()
         if sigstore is not None:
-            written.append(
-                keyless.sign_bundles(directory, found, sigstore.service, sigstore.variable)
-            )
+            bundles = keyless.sign_bundles(found, sigstore.service, sigstore.variable)
+            before = keyless.signers_of(directory)
+            directory.write_text(directory.bundles, bundles)
+            before -= keyless.signers_of(directory)
+            written.append(directory.bundles)
         if private is not None:
             own = [dsse.pack(statement, private) for statement in found]
             others, gone = _others(directory, keys.key_id(private.public_key()), found)
             directory.write_text(directory.attestation, dsse.text_of([*others, *own]))
             written.append(directory.attestation)
     kept = dict.fromkeys(envelope.key_id for envelope in others)
-    return Signed(tuple(written), tuple(kept), tuple(gone))
+    return Signed(tuple(written), tuple(kept), tuple(gone), tuple(sorted(before)))
 
 
 def _others(

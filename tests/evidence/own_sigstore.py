@@ -82,11 +82,11 @@ class OwnSigstore:
             .sign(self.authority, hashes.SHA256())
         )
 
-    def token(self) -> str:
+    def token(self, identity: str = IDENTITY) -> str:
         """An identity token, which nobody signed: the services here believe it."""
         now = datetime.now(UTC)
         claims = {
-            "iss": ISSUER, "sub": IDENTITY, "aud": "sigstore", "iat": now,
+            "iss": ISSUER, "sub": identity, "aud": "sigstore", "iat": now,
             "exp": now + timedelta(minutes=5),
         }  # fmt: skip
         return jwt.encode(claims, "a-secret-of-the-provider-that-nobody-knows")

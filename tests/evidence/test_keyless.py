@@ -156,6 +156,25 @@ def test_the_token_is_in_no_file_and_in_no_message(signed, service, monkeypatch,
     assert "no identity (IdentityError" in capsys.readouterr().err
 
 
+def test_who_signs_after_another_identity_is_told_whose_signature_is_gone(
+    signed, service, verify, ours, monkeypatch, capsys
+):
+    again = ["sign", str(signed.path), "--sigstore", "--identity-token", "TOKEN"]
+    again += ["--trust-config", str(ours)]
+    assert run_app(again) == 0
+    assert "replaced" not in capsys.readouterr().err
+    monkeypatch.setenv("TOKEN", service.token("john@example.org"))
+    assert run_app(again) == 0
+    assert f"replaced, for a run keeps one identity's: the signature of {IDENTITY}" in (
+        capsys.readouterr().err
+    )
+    code, _said = verify(signed, who=["--identity", "john@example.org", "--issuer", ISSUER])
+    assert code == 0
+    signed.bundles.write_text("{}\n")
+    assert run_app(again) == 0
+    assert "the signature of somebody through sigstore" in capsys.readouterr().err
+
+
 def test_what_is_sent_to_the_log_is_the_signed_envelope_and_no_file(signed, service):
     (proposed,) = [service.sent[-1]["spec"]["proposedContent"]]
     assert set(proposed) == {"envelope", "verifiers"}
