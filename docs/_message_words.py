@@ -74,9 +74,8 @@ WORDS = (
     "generations", "groups", "clusters", "units", "items", "goals", "texts", "answers",
     "contexts", "facts", "words", "requests", "countries", "shards", "records", "mentions",
     # methods of intervals by name
-    "keywords", "classifier", "left out", "Wilson", "Clopper-Pearson",
-    "Korn-Graubard", "Lang-Reiczigel",
-    "Lang-Reiczigel, of the same items", "Rogan-Gladen", "prediction-powered",
+    "keywords", "classifier", "left out", "lang-reiczigel", "lang-reiczigel, of the same items",
+    "Rogan-Gladen", "prediction-powered",
     "wilson", "clopper-pearson", "korn-graubard", "agresti-min", "newcombe", "bca", "percentile",
     "sensitivity", "specificity", "kappa", "simple", "one-sided", "guard-band", "grade",
     # comparison

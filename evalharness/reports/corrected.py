@@ -12,13 +12,6 @@ from evalharness.scorecard.model import Cell, Corrected, Interval, Rate, RaterPa
 
 __all__ = ["CorrectedView", "IntervalView", "corrected_view", "interval_view", "what_if_text"]
 
-_METHODS = {
-    "wilson": "Wilson",
-    "clopper-pearson": "Clopper-Pearson",
-    "korn-graubard": "Korn-Graubard",
-    "lang-reiczigel": "Lang-Reiczigel",
-    "lang-reiczigel, of the same items": "Lang-Reiczigel, of the same items",
-}
 _HOW = {"rogan-gladen": "Rogan-Gladen", "prediction-powered": "prediction-powered"}
 
 
@@ -47,7 +40,7 @@ def interval_view(interval: Interval | None, scale: Quantity) -> IntervalView | 
     """An interval in words; None where there is none."""
     if interval is None:
         return None
-    method = said(_METHODS.get(interval.method, interval.method))
+    method = numbers.method(interval.method)
     share = numbers.level(interval.level)
     if interval.sides == 2:
         caption = _("{level} interval, {method}", level=share, method=method)

@@ -112,7 +112,7 @@ def method(interval: Interval | None) -> str:
     if interval is None:
         return ""
     level = numbers.level(interval.level)
-    return _("{level}, {method}", level=level, method=said(interval.method))
+    return _("{level}, {method}", level=level, method=numbers.method(interval.method))
 
 
 def signed(scale: Quantity, value: float) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
@@ -10,12 +11,16 @@ from decimal import ROUND_HALF_UP, Decimal
 from evalharness.reports.language import _, current, said
 from evalharness.scorecard.model import Cell, Direction, Variance
 
-__all__ = ["Quantity", "best", "count", "level", "significant", "spread"]
+__all__ = ["Quantity", "best", "count", "level", "method", "significant", "spread"]
 
 _NBSP = "\u00a0"
 _MINUS = "\u2212"
 #: Units that are said by the metric's title, or by a sign of their own.
 _SILENT = frozenset({"", "none", "correlation", "coefficient", "index", "ratio", "score"})
+#: Methods that are called by people's names; in a scorecard they are small.
+_PEOPLE = re.compile(
+    r"\b(?:agresti-min|clopper-pearson|korn-graubard|lang-reiczigel|newcombe|wilson)\b"
+)
 _HUNDREDTHS = frozenset({"proportion", "percent", "percentage points"})
 
 
@@ -28,6 +33,11 @@ def level(share: float) -> str:
     """A confidence level or a floor: '95 %', '97.5 %'."""
     digits = f"{_decimal(share) * 100:.6f}".rstrip("0").rstrip(".")
     return current().number(digits) + current().percent
+
+
+def method(name: str) -> str:
+    """How an interval was made: 'Wilson', 'Clopper-Pearson, upper bound'."""
+    return _PEOPLE.sub(lambda found: found.group().title(), said(name))
 
 
 def best(direction: Direction, mark: Callable[[float], str]) -> str:
