@@ -33,7 +33,8 @@ RELATIONSHIPS = ("first_party", "third_party", "collaborative", "other")
 _NOT_STATED = "not stated"
 #: Adapters that run the model on the machine itself.
 _LOCAL = frozenset({"transformers", "demo", "function", "command"})
-_NOT_PORTABLE = re.compile(r"[^A-Za-z0-9._-]+")
+#: What a folder's name is better without; what is left is called as the receiver calls it.
+_NOT_PORTABLE = re.compile(r"[^\w .+@=,()\[\]-]+")
 
 
 def write_eee(run: Finished, folder: Path, choices: Choices) -> list[Path]:
@@ -250,7 +251,10 @@ def _uuid(run: Finished, choices: Choices) -> str:
 
 
 def _portable(text: str) -> str:
-    """A name that any file system takes, and that leads nowhere else."""
-    name = _NOT_PORTABLE.sub("-", text).strip(".-")[:100].rstrip(".")
+    """A name that any file system takes, and that leads nowhere else.
+
+    The receiver looks for a model under its id, with ``_`` for a colon.
+    """
+    name = _NOT_PORTABLE.sub("-", text.strip().replace(":", "_")).strip(".- ")[:100].rstrip(". ")
     reserved = re.fullmatch(r"(data|con|prn|aux|nul|(com|lpt)[1-9])(\..*)?", name, re.IGNORECASE)
     return f"x-{name}" if reserved or not name else name

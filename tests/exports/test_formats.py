@@ -120,7 +120,9 @@ def test_without_a_metric_that_judges_answers_there_is_one_file(tmp_path):
         ("data", "x-data"),
         ("CON.txt", "x-CON.txt"),
         ("a\x00b\n", "a-b"),
-        ("模型", "x-"),
+        ("模型", "模型"),
+        ("模型\u202e", "模型"),
+        ("llama3:8b", "llama3_8b"),
         ("ends.", "ends"),
     ],
 )
