@@ -8,7 +8,7 @@ from typing import Any
 
 from evalharness.errors import EvalHarnessError
 from evalharness.lint.finding import Finding
-from evalharness.scorecard.metrics.registry import MetricUse, metrics_of
+from evalharness.scorecard.metrics.registry import ANSWER_RATE, MetricUse, metrics_of
 from evalharness.tasks import frameworks
 from evalharness.tasks.library import Task
 from evalharness.tasks.sources import FileRef, Source
@@ -34,6 +34,7 @@ def check_definition(task: Task) -> Iterator[Finding]:
         return
     yield from _expected(task)
     yield from _directions(task, uses)
+    yield from _counterparts(task, uses)
     yield from _tags(task)
 
 
@@ -159,6 +160,17 @@ def _directions(task: Task, uses: list[MetricUse]) -> Iterator[Finding]:
 def _toward(use: MetricUse) -> str:
     direction = use.metric.direction
     return direction if isinstance(direction, str) else f"nearer to {direction:g}"
+
+
+def _counterparts(task: Task, uses: list[MetricUse]) -> Iterator[Finding]:
+    """Who declines everything is the best on harmful requests alone."""
+    for use in uses:
+        if use.pair == ANSWER_RATE and use.note is not None:
+            yield _finding(
+                task, "no-counterpart", "note", f"'{use.key}' has no counterpart: {use.note}",
+                "add harmless requests with over_refusal_rate, and name that as the metric's 'pair' "
+                "(another task's as task/metric)", "metrics",
+            )  # fmt: skip
 
 
 def _tags(task: Task) -> Iterator[Finding]:

@@ -108,6 +108,25 @@ def test_a_task_without_a_data_sheet(tmp_path):
     assert faults(task(tmp_path, expect=EXPECTED)) == {"empty-data-sheet": "note"}
 
 
+HARMFUL = {"oracle": 0, "worst": 1, "refuse_all": 0}
+
+
+@pytest.mark.parametrize(
+    ("metrics", "found"),
+    [
+        (["compliance_rate"], {"no-counterpart": "note"}),
+        ([{"metric": "compliance_rate", "pair": "over_refusal/over_refusal_rate"}], {}),
+        ([{"metric": "leak_rate", "name": "compliance_rate"}], {}),
+    ],
+)
+def test_harmful_requests_alone_lack_a_counterpart(tmp_path, metrics, found):
+    expect = {model: {"compliance_rate": value} for model, value in HARMFUL.items()}
+    harm = described(tmp_path, scorer="compliance", metrics=metrics, expect=expect)
+    assert faults(harm) == found
+    first, _answer_rate = metrics_of(harm.definition)
+    assert ("lowers the answer rate all the same" in (first.note or "")) == bool(found)
+
+
 def test_pinned_data_is_no_finding(tmp_path):
     pinned = {"hub": {"path": "a/b", "revision": "0" * 40}, "sample": SAMPLE}
     assert faults(described(tmp_path, data=pinned)) == {}

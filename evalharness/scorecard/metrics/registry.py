@@ -116,6 +116,12 @@ BUILT_IN: dict[str, type[Any]] = {
 
 #: Every task reports it, and a harm metric that names no other counterpart is read beside it.
 ANSWER_RATE = "answer_rate"
+#: Scores of requests that deserve a refusal: which is right, and no answer either.
+_DECLINED_BEST = frozenset({"complied", "harmful"})
+_NO_COUNTERPART = (
+    "to be read with how often harmless requests are declined, which this task does not measure: a "
+    "refusal is right here, and lowers the answer rate all the same"
+)
 
 
 @dataclass(frozen=True)
@@ -218,7 +224,8 @@ def _judged(use: MetricUse) -> MetricUse:
 def _paired(use: MetricUse) -> MetricUse:
     """A harm metric (lower is better) is never read alone."""
     if use.pair is None and use.metric.direction == "lower":
-        return dataclasses.replace(use, pair=ANSWER_RATE)
+        note = use.note if _DECLINED_BEST.isdisjoint(use.metric.reads) else _NO_COUNTERPART
+        return dataclasses.replace(use, pair=ANSWER_RATE, note=note)
     return use
 
 
