@@ -69,6 +69,8 @@ WORDS = (
     "neutral", "provoking", "negative", "non negative", "positive", "english", "chinese",
     "similarity", "paired", "typo", "spacing", "case", "punctuation", "synonym", "paraphrase",
     "ethnicity", "profession", "adjective",
+    # a score by what it says (reports/page.py)
+    "disclosed",
     # units and what is counted
     "proportion", "percentage points", "bits", "bias score", "samples", "pairs", "prompts",
     "generations", "groups", "clusters", "units", "items", "goals", "texts", "answers",

@@ -12,7 +12,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, cast
 
 __all__ = [
     "BESIDE_PROTOCOL",
@@ -59,6 +59,17 @@ def canonical_json(value: Any) -> bytes:
 def digest(value: Any) -> str:
     """SHA-256 over the canonical JSON of ``value``, as 64 hexadecimal digits."""
     return hashlib.sha256(canonical_json(value)).hexdigest()
+
+
+def text_floats(value: Any) -> Any:
+    """Floats as their shortest text: RFC 8785 writes 1.0 as 1, and 1 would be the same then."""
+    if isinstance(value, float):
+        return repr(value)
+    if isinstance(value, Mapping):
+        return {key: text_floats(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [text_floats(item) for item in value]
+    return cast("Any", value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,12 @@ __all__ = ["chain_faults", "earlier_of", "issued_faults"]
 def _derived_id(directory: RunDirectory) -> str:
     """The id of a folder's assurance report, made again from its records."""
     engagement, scorecard = _engagement(directory), pipeline.load_scorecard(directory)
-    return report_id(directory.read_json(directory.run_json), scorecard, engagement)
+    run, issued = directory.read_json(directory.run_json), issued_of(directory)
+    if issued is None:
+        return report_id(run, scorecard, engagement)
+    return report_id(
+        run, scorecard, engagement, withheld=issued.withheld, switched_off=issued.switched_off
+    )
 
 
 def _engagement(directory: RunDirectory) -> Engagement:

@@ -14,6 +14,7 @@ from evalharness.cli.options import Lang, Markdown, Pdf, Quiet, RunPath, Set
 if TYPE_CHECKING:
     from evalharness.reports.engagement import Engagement
     from evalharness.reports.formats import Output
+    from evalharness.reports.switched_off import OffRun
     from evalharness.scorecard.model import Scorecard
     from evalharness.store.directory import RunDirectory
 
@@ -111,11 +112,11 @@ def report(
         elif declared is None:
             written = write.write_scorecard(directory, scorecard, output)
         else:
-            off = _switched_off(directory, declared[0], declared[1].parent)
+            off = _switched_off(directory, scorecard, declared)
             written = write.write_assurance(
                 directory, scorecard, declared[0], output,
                 withheld=frozenset(str(part) for part in withhold or ()),
-                switched_off={part: other for part, (_, other) in off.items()},
+                switched_off={part: other for part, (_folder, other) in off.items()},
                 earlier=earlier_of(declared[0], declared[1].parent, directory),
             )  # fmt: skip
         directory.seal()
@@ -206,7 +207,7 @@ def _label(
     from evalharness.reports.label.card import read_card
     from evalharness.reports.label.write import write_label
 
-    off = None if declared is None else _switched_off(directory, declared[0], declared[1].parent)
+    off = None if declared is None else _switched_off(directory, scorecard, declared)
     return write_label(
         directory,
         scorecard,
@@ -218,9 +219,12 @@ def _label(
 
 
 def _switched_off(
-    own: RunDirectory, assignment: Engagement, base: Path
-) -> dict[str, tuple[RunDirectory, Scorecard]]:
+    own: RunDirectory, scorecard: Scorecard, declared: tuple[Engagement, Path]
+) -> dict[str, tuple[RunDirectory, OffRun]]:
     """Part of the application -> the run in which it was off, as it was sealed.
+
+    Args:
+        declared: the assignment, and its file, from which its paths count.
 
     Raises:
         ConfigError: it is the run that the report is about; RunError: there is no finished run;
@@ -228,20 +232,21 @@ def _switched_off(
     """
     from evalharness.errors import ConfigError
     from evalharness.pipeline import load_scorecard
+    from evalharness.reports.switched_off import off_run
     from evalharness.store.directory import RunDirectory
 
     found = {}
-    for part in assignment.item.parts:
+    for part in declared[0].item.parts:
         if part.switched_off_in is None:
             continue
-        directory = RunDirectory.existing(base / part.switched_off_in)
+        directory = RunDirectory.existing(declared[1].parent / part.switched_off_in)
         if directory.path.resolve() == own.path.resolve():
             raise ConfigError(
                 f"report: '{part.name}' is said to be switched off in the very run of this report; "
                 "name the run without it"
             )
         directory.require_intact(f"so it is no evidence of what '{part.name}' does")
-        found[part.name] = (directory, load_scorecard(directory))
+        found[part.name] = (directory, off_run(scorecard, directory, load_scorecard(directory)))
     return found
 
 

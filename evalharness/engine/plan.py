@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from evalharness.adapters.base import Adapter
 from evalharness.config import Loaded, TaskEntry
 from evalharness.engine.selection import ChosenSamples, MetricSlices
 from evalharness.errors import ConfigError
-from evalharness.records import Role, digest
+from evalharness.records import Role, digest, text_floats
 from evalharness.scorecard.metrics.registry import describe_metrics
 from evalharness.scorers import registry as scorers
 from evalharness.store.packed import PackedSamples
@@ -116,9 +116,9 @@ def measurement_of(
         {
             "protocols": {task.name: task.protocol_id for task in tasks},
             "epochs": {task.name: task.epochs for task in tasks},
-            "models": _text_floats(identities),
+            "models": text_floats(identities),
             "unavailable": list(unavailable),
-            "settings": _text_floats(settings),
+            "settings": text_floats(settings),
         }
     )
 
@@ -135,8 +135,8 @@ def scoring_parts(
     roles = tuple(sorted(scorer.roles))
     models = {role: identities[role] for role in roles if role in identities}
     parts = {
-        "scorer": digest(_text_floats({**scorers.describe(scorer), "models": models})),
-        "metrics": digest(_text_floats(describe_metrics(definition, scorer))),
+        "scorer": scorers.protocol_part(scorers.describe(scorer), models),
+        "metrics": digest(text_floats(describe_metrics(definition, scorer))),
     }
     asked = [adapters[role] for role in roles if role in adapters]
     return parts, roles, _readable(scorer.languages, asked)
@@ -248,7 +248,7 @@ def _plan_task(
         "items": items,
         "prompt": digest({"version": PROMPT_VERSION, "attempt": ATTEMPT_VERSION}),
         "method": digest(method),
-        "decoding": digest(_text_floats(definition.decoding.model_dump())),
+        "decoding": digest(text_floats(definition.decoding.model_dump())),
         "generations": digest(generations),
         **scoring,
     }
@@ -329,14 +329,3 @@ def _supplied(
     loaded: Loaded, data: str | list[dict[str, Any]] | None
 ) -> list[dict[str, Any]] | Path | None:
     return loaded.base_dir / Path(data).expanduser() if isinstance(data, str) else data
-
-
-def _text_floats(value: Any) -> Any:
-    """Floats as their shortest text: RFC 8785 writes 1.0 as 1, and 1 would be the same then."""
-    if isinstance(value, float):
-        return repr(value)
-    if isinstance(value, Mapping):
-        return {key: _text_floats(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_text_floats(item) for item in value]
-    return cast("Any", value)

@@ -7,21 +7,24 @@ the item and who answers for it, independence, and a seeded draw of inputs and o
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from evalharness.records import digest
-from evalharness.reports.engagement import Engagement
+from evalharness.reports.engagement import CHAIN, Engagement
 from evalharness.reports.language import _, current, listed, said
-from evalharness.reports.numbers import Quantity, count
+from evalharness.reports.numbers import Quantity, count, level
 from evalharness.reports.page import SCREEN, Medium, SampleRow, environment, sampled
 from evalharness.reports.recorded import is_recorded
 from evalharness.reports.reliability import Curve, curve_views
-from evalharness.reports.view import View, scorecard_view
+from evalharness.reports.switched_off import OffRun, part_views
+from evalharness.reports.untested import unmeasured
+from evalharness.reports.validity_words import scorer_views
+from evalharness.reports.view import scorecard_view
 from evalharness.scorecard.gate import Gate
 from evalharness.scorecard.model import Scorecard
-from evalharness.scorers import validity
+from evalharness.scorecard.rejection import ACCEPTED
 
 __all__ = ["SHOWN", "Assurance", "render_assurance", "report_id"]
 
@@ -39,7 +42,7 @@ class Assurance:
         samples: the rows to show, drawn with the run's seed.
         gate: the policy's decisions; None where the run has no policy with criteria.
         withheld: ``prompts``, ``responses``: shown by their digests alone.
-        switched_off: part of the application -> the scorecard of the run in which it was off.
+        switched_off: part of the application -> the run in which it was off.
         curves: task -> its reliability curve, where it measures calibration.
         chosen: rows that the laboratory named; they stand apart from those drawn.
         on_record: whether the digests of the superseded report's files are recorded.
@@ -51,21 +54,38 @@ class Assurance:
     samples: Sequence[SampleRow]
     gate: Gate | None = None
     withheld: frozenset[str] = frozenset()
-    switched_off: Mapping[str, Scorecard] | None = None
+    switched_off: Mapping[str, OffRun] = field(default_factory=dict)
     curves: Mapping[str, Curve] = field(default_factory=dict)
     chosen: Sequence[SampleRow] = ()
     on_record: bool = False
 
 
-def report_id(run: Mapping[str, Any], scorecard: Scorecard, engagement: Engagement) -> str:
-    """A name that no other report has: it follows from the run, its figures and the assignment."""
-    content = {
+def report_id(
+    run: Mapping[str, Any],
+    scorecard: Scorecard,
+    engagement: Engagement,
+    *,
+    withheld: Collection[str] = (),
+    switched_off: Mapping[str, OffRun] | None = None,
+) -> str:
+    """A name that no other report has: it follows from all that the report shows.
+
+    That is the run, its figures, the assignment, which texts are withheld, and the figures of runs
+    with a part off. What one report has in several languages and formats has one id.
+    """
+    content: dict[str, Any] = {
         "run_id": run["run_id"],
         "measurement": run["measurement"],
         "scorecard": scorecard.model_dump_json(by_alias=True),
         # without defaults, so that a field that later versions add changes no earlier id
         "engagement": engagement.model_dump_json(exclude_defaults=True),
     }
+    if withheld:
+        content["withheld"] = sorted(withheld)
+    if switched_off:
+        content["switched_off"] = {
+            part: off.model_dump_json(by_alias=True) for part, off in switched_off.items()
+        }
     return f"EH-{digest(content)[:16]}"
 
 
@@ -78,28 +98,54 @@ def render_assurance(report: Assurance, medium: Medium = SCREEN) -> str:
         .render(
             scorecard=report.scorecard,
             view=view,
+            nothing=unmeasured(view),
             run=report.run,
             e=report.engagement.spoken(current().code),
             gate=report.gate,
             withheld=report.withheld,
-            report_id=report_id(report.run, report.scorecard, report.engagement),
+            report_id=report_id(
+                report.run,
+                report.scorecard,
+                report.engagement,
+                withheld=report.withheld,
+                switched_off=report.switched_off,
+            ),
             sampled=sampled(view, report.samples),
             chosen=sampled(view, report.chosen),
             on_record=report.on_record,
-            scorers=_scorers(view),
-            mitigations=_mitigations(report),
+            scorers=scorer_views(view, report.run),
+            parts=part_views(view, report.switched_off),
             roles=_roles(report.scorecard),
+            chain_roles=CHAIN,
+            kinds=_kinds(report.run),
             shown=SHOWN,
             recorded=is_recorded(report.scorecard.target),
             drawn=_drawn(report.run),
             quantity=Quantity.of,
             verdict=_verdict,
             met=_met,
+            rejections=() if report.gate is None else _rejections(report.gate),
             lang=current().code,
             medium=medium,
             curves=curve_views(report.curves),
         )
     )
+
+
+def _kinds(run: Mapping[str, Any]) -> dict[str, set[str]]:
+    """Task -> the tags that decide which of its metrics a sample belongs to.
+
+    A score says one thing of one kind of sample and its opposite of another: who may have a secret
+    is told it, and who may not is told it too.
+    """
+    return {
+        name: {
+            tag
+            for metric in task["definition"]["metrics"]
+            for tag in metric.get("options", {}).get("where", {})
+        }
+        for name, task in run["tasks"].items()
+    }
 
 
 def _roles(scorecard: Scorecard) -> str:
@@ -135,60 +181,46 @@ def _verdict(verdict: str) -> str:
     }[verdict]
 
 
+def _rejections(gate: Gate) -> tuple[str, ...]:
+    """Of each criterion, how good an item must be to be accepted: the risk of false rejection."""
+    told = []
+    for decision in gate.decisions:
+        cell, risk = decision.cell, decision.rejection
+        if cell is None or decision.rule == "grade":
+            continue
+        fields = {"key": decision.key, "n": count(cell.n_measured), "of": said(cell.counted)}
+        if risk is None:
+            told.append(
+                _(
+                    "{key}: not computed, for the figure is no counted share of independent units; "
+                    "what is said of the rule above holds.",
+                    **fields,
+                )
+            )
+        elif risk.at is None:
+            told.append(
+                _(
+                    "{key}: no item is accepted, however good: {n} {of} are too few for this "
+                    "limit.",
+                    **fields,
+                )
+            )
+        else:
+            # a tenth of a percent, however few were measured: it is no measurement
+            scale = replace(Quantity.of(cell), n=1_000)
+            told.append(
+                _(
+                    "{key}: with {n} {of} an item whose true figure is {figure} is accepted in "
+                    "{share} of runs, one nearer to the limit less often; one exactly at the limit "
+                    "is rejected in {rejected}.",
+                    **fields,
+                    figure=scale.value(risk.at),
+                    share=level(ACCEPTED),
+                    rejected=Quantity("proportion", (0, 1), 1_000).value(risk.at_limit),
+                )
+            )
+    return tuple(told)
+
+
 def _met(met: bool | None) -> str:
     return "" if met is None else _("within the limit") if met else _("not within the limit")
-
-
-@dataclass(frozen=True, slots=True)
-class _Scorer:
-    """A scorer of the run: where it is used, and what is known of its errors."""
-
-    name: str
-    tasks: tuple[str, ...]
-    lines: tuple[str, ...]
-    #: Figures that people's labels of this run's answers correct.
-    corrected: tuple[str, ...]
-
-
-def _scorers(view: View) -> tuple[_Scorer, ...]:
-    tasks: dict[str, list[str]] = {}
-    corrected: dict[str, list[str]] = {}
-    for task in view.tasks:
-        tasks.setdefault(task.card.scorer, []).append(task.name)
-        corrected.setdefault(task.card.scorer, []).extend(
-            f"{task.name}: {cell.title}" for cell in task.metrics if cell.corrected is not None
-        )
-    cards = validity.cards()
-    return tuple(
-        _Scorer(
-            name,
-            tuple(names),
-            cards[name].lines if name in cards else (),
-            tuple(corrected[name]),
-        )
-        for name, names in sorted(tasks.items())
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class _Mitigation:
-    """A metric with a part of the application on, and with it off."""
-
-    part: str
-    key: str
-    title: str
-    on: float | None
-    off: float | None
-    #: Whether both were the same test; else the two must not be set against each other.
-    comparable: bool
-
-
-def _mitigations(report: Assurance) -> tuple[_Mitigation, ...]:
-    found = []
-    here = report.scorecard.cells()
-    for part, card in sorted((report.switched_off or {}).items()):
-        for key, cell in card.cells().items():
-            if key in here:
-                same = here[key].protocol_id == cell.protocol_id
-                found.append(_Mitigation(part, key, cell.title, here[key].value, cell.value, same))
-    return tuple(found)

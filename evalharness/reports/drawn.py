@@ -84,6 +84,9 @@ def differing(before: _Given, after: _Given) -> list[str]:
     given = [content.get(RECORD, {}).get("withheld") for content in (before, after)]
     if None not in given and given[0] != given[1]:
         told.append("what is withheld")
+    old, new = (given.get(RECORD, {}).get("switched_off", {}) for given in (before, after))
+    if old != new and not told:
+        told.append("the run with a part off")
     if "label.json" in before and "label.json" in after:
         told += _sources(before["label.json"], after["label.json"])
     return told

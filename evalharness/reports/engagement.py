@@ -38,6 +38,9 @@ AREAS = (
     "data", "training", "evaluation", "mitigations", "risks", "intended_use", "user_data",
 )  # fmt: skip
 
+#: Who answers for something along every chain; of whom nothing is said, that is said.
+CHAIN = ("model developer", "application deployer", "host")
+
 Area = Literal[
     "data", "training", "evaluation", "mitigations", "risks", "intended_use", "user_data"
 ]

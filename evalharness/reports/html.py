@@ -9,6 +9,7 @@ from evalharness.reports import numbers
 from evalharness.reports.language import _, current, said
 from evalharness.reports.page import SCREEN, Medium, SampleRow, environment, sampled
 from evalharness.reports.reliability import Curve, curve_views
+from evalharness.reports.untested import unmeasured
 from evalharness.reports.view import GLOSSARY, TaskView, View, scorecard_view, word_of
 from evalharness.scorecard.model import Scorecard
 
@@ -39,6 +40,7 @@ def render_html(
         .render(
             scorecard=scorecard,
             view=view,
+            nothing=unmeasured(view),
             run=run,
             model=scorecard.model,
             sampled=sampled(view, samples),

@@ -1,7 +1,8 @@
 """Which assurance report a run's folder holds, and which earlier one it takes the place of.
 
-``assurance.json`` records the id of the report that was drawn, and of an earlier one: its id, its
-run, and the SHA-256 of its files as they were handed over.
+``assurance.json`` records the id of the report that was drawn, and what it shows beside the run's
+own records; and of an earlier report: its id, its run, and the SHA-256 of its files as they were
+handed over.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from evalharness.errors import RunCorruptError
+from evalharness.reports.switched_off import OffRun
 from evalharness.store.directory import RunDirectory
 from evalharness.yamlfile import first_fault
 
@@ -39,6 +41,7 @@ class Issued(BaseModel):
 
     Args:
         withheld: which texts its files show as digests: prompts, responses.
+        switched_off: part of the application -> the run in which it was off.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -46,6 +49,7 @@ class Issued(BaseModel):
     run_id: str
     supersedes: Earlier | None = None
     withheld: Sequence[str] = ()
+    switched_off: Mapping[str, OffRun] = Field(default_factory=dict)
 
 
 def issued_of(directory: RunDirectory) -> Issued | None:

@@ -30,6 +30,8 @@ from evalharness.reports.view import FEW, TaskView, View, word_of
 __all__ = ["SCREEN", "Medium", "SampleRow", "Sampled", "environment", "sampled"]
 
 _SHORT = 12  # digits of a digest that tell it apart at a glance; the full one stands in section 5
+#: Scores that say of a permitted request what of another would be a leak.
+_SCORES = {"leaked": "disclosed"}
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
 
 
@@ -220,7 +222,10 @@ def _scored(row: SampleRow, *, text: bool = True) -> list[tuple[str, str]]:
             shown = None if option is None else row.letter(option) or (option if text else None)
             if shown is not None:
                 found.append((name, shown))
-    numbered = ((word_of(name), numbers.significant(score)) for name, score in scores.items())
+    numbered = (
+        (word_of(_SCORES.get(name, name)), numbers.significant(score))
+        for name, score in scores.items()
+    )
     return found + sorted(numbered)
 
 

@@ -16,6 +16,7 @@ from evalharness.reports.language import ENGLISH
 from evalharness.reports.page import Medium
 from evalharness.reports.reliability import reliability_curves
 from evalharness.reports.shown import chosen_samples, drawn_samples
+from evalharness.reports.switched_off import OffRun
 from evalharness.scorecard.gate import own_gate
 from evalharness.scorecard.model import Scorecard
 from evalharness.store.directory import RunDirectory
@@ -79,7 +80,7 @@ def write_assurance(
     output: Output,
     *,
     withheld: frozenset[str] = frozenset(),
-    switched_off: Mapping[str, Scorecard] | None = None,
+    switched_off: Mapping[str, OffRun] | None = None,
     earlier: Earlier | None = None,
 ) -> list[Path]:
     """The assurance report, assurance.html, and the engagement that it follows from.
@@ -87,6 +88,7 @@ def write_assurance(
     What was drawn of another engagement before is taken away.
 
     Args:
+        switched_off: part of the application -> the run in which it was off.
         earlier: what is recorded of the report that it supersedes.
 
     Raises:
@@ -100,16 +102,17 @@ def write_assurance(
         samples=drawn_samples(directory, run["seed"], SHOWN),
         gate=own_gate(run, scorecard),
         withheld=withheld,
-        switched_off=switched_off,
+        switched_off=switched_off or {},
         curves=reliability_curves(directory, scorecard),
         chosen=chosen_samples(directory, engagement.samples),
         on_record=earlier is not None and bool(earlier.files),
     )
     issued = Issued(
-        report=report_id(run, scorecard, engagement),
+        report=report_id(run, scorecard, engagement, withheld=withheld, switched_off=switched_off),
         run_id=run["run_id"],
         supersedes=earlier,
         withheld=sorted(withheld),
+        switched_off=switched_off or {},
     )
     records = {
         ENGAGEMENT: engagement.model_dump(mode="json", exclude_none=True),

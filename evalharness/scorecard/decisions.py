@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
 from fractions import Fraction
 from typing import Any, Literal
@@ -17,6 +17,7 @@ from evalharness.errors import ConfigError
 from evalharness.policies import Criterion, Rule
 from evalharness.scorecard.ends import Ends
 from evalharness.scorecard.model import INSUFFICIENT, Cell, Interval, Scorecard
+from evalharness.scorecard.rejection import ACCEPTED, Rejection, rejection_of
 from evalharness.yamlfile import did_you_mean
 
 __all__ = [
@@ -57,6 +58,7 @@ class Decision:
         by_bound: whether the one-sided bound does: whether it is demonstrated.
         verdict: by the rule; ``insufficient`` where too little was measured to decide.
         reason: why not, and what would do.
+        rejection: the risk of false rejection; None where it is not known.
     """
 
     key: str
@@ -68,6 +70,7 @@ class Decision:
     cell: Cell | None = None
     by_estimate: bool | None = None
     by_bound: bool | None = None
+    rejection: Rejection | None = None
 
     @property
     def holds(self) -> bool:
@@ -93,6 +96,8 @@ class Decision:
             cell = self.cell
             counted = f"{cell.n_measured:,} of {cell.n_planned:,} {cell.counted} measured"
             found.append(f"{counted}, {cell.n_missing:,} missing" if cell.n_missing else counted)
+        if self.rejection is not None:
+            found.append(_rejected(self.rejection))
         return [*found, self.reason] if self.reason else found
 
     def to_json(self) -> dict[str, Any]:
@@ -107,6 +112,7 @@ class Decision:
             "reason": self.reason,
             "by_estimate": self.by_estimate,
             "by_bound": self.by_bound,
+            "rejection": None if self.rejection is None else asdict(self.rejection),
             "value": None if cell is None else cell.value,
             "demonstrated": None
             if cell is None or cell.demonstrated is None
@@ -127,13 +133,28 @@ def _bounds(bounds: Interval) -> str:
     )
 
 
+def _rejected(risk: Rejection) -> str:
+    if risk.at is None:
+        return f"no item is accepted, however good: {risk.n:,} are too few for this limit"
+    return (
+        f"of {risk.n:,} an item with a true figure of {risk.at:.4g} is accepted in "
+        f"{ACCEPTED * 100:.3g} % of runs, one at the limit rejected in {risk.at_limit * 100:.3g} %"
+    )
+
+
 def risk_of(rule: Rule, level: float) -> str:
-    """The risk of a false accept that goes with a rule (ISO/IEC 17025, 7.8.6)."""
+    """The risks of a false accept and a false reject that go with a rule (ISO/IEC 17025, 7.8.6)."""
     if rule == "simple":
-        return "simple: a figure just beyond its limit is accepted up to half of the time"
+        return (
+            "simple: a figure just beyond its limit is accepted up to half of the time, and one "
+            "just within it rejected as often"
+        )
     percent = 100 * ((1 - level) / 2 if rule == "guard-band" else 1 - level)
     name = "guard band of the two-sided interval" if rule == "guard-band" else "one-sided bound"
-    return f"{name}: a figure just beyond its limit is accepted in at most {percent:.3g} % of runs"
+    return (
+        f"{name}: a figure just beyond its limit is accepted in at most {percent:.3g} % of runs, "
+        f"and one just within it rejected in about {100 - percent:.3g} % or more"
+    )
 
 
 def decide(key: str, cell: Cell, demand: Demand) -> Decision:
@@ -165,8 +186,9 @@ def decide(key: str, cell: Cell, demand: Demand) -> Decision:
     elif not met:
         reason = _advice(cell, demand, estimate)
     return Decision(
-        key, cell.title, demand.words, _rule_words(demand), verdict, reason, cell, estimate, bound
-    )
+        key, cell.title, demand.words, _rule_words(demand), verdict, reason, cell, estimate, bound,
+        rejection_of(cell, criterion, demand.rule, demand.missing),
+    )  # fmt: skip
 
 
 def check_limits(key: str, criterion: Criterion, ends: tuple[float, float]) -> None:

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from evalharness import yamlfile
 from evalharness.errors import TaskError
-from evalharness.records import Role
+from evalharness.records import Role, digest, text_floats
 from evalharness.scorers.agreement import Agreement
 from evalharness.scorers.base import Scorer
 from evalharness.scorers.bbq import BBQ
@@ -40,7 +40,7 @@ from evalharness.scorers.stereotypes import CrowSPairs, StereoSet
 from evalharness.scorers.toxicity import Toxicity
 from evalharness.scorers.traits import PlainTraits, Traits
 
-__all__ = ["BUILT_IN", "create", "describe", "names", "roles_of"]
+__all__ = ["BUILT_IN", "create", "describe", "names", "protocol_part", "roles_of"]
 
 BUILT_IN: dict[str, type[Any]] = {
     scorer.name: scorer
@@ -107,3 +107,13 @@ def describe(scorer: Scorer) -> dict[str, Any]:
         value = getattr(scorer, field.name)
         options[field.name] = value.to_json() if hasattr(value, "to_json") else value
     return {"name": scorer.name, "version": scorer.version, "options": options}
+
+
+def protocol_part(described: Mapping[str, Any], models: Mapping[Role, Mapping[str, Any]]) -> str:
+    """SHA-256 of a scorer's part of the protocol.
+
+    Args:
+        described: what `describe` says of it.
+        models: role -> identity, of the models that it asks.
+    """
+    return digest(text_floats({**described, "models": models}))

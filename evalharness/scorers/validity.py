@@ -60,6 +60,11 @@ class Measured(_Part):
     by: dict[str, tuple[int, int]] = Field(default_factory=dict)
 
     @property
+    def asked(self) -> str:
+        """The name of the detector alone: of a scorer that asks a model, that model's."""
+        return self.detector.partition(", ")[0]
+
+    @property
     def sentence(self) -> str:
         """Where, on how many, and the three figures with their intervals."""
         found = [f"{self.part} ({self.language}, n {self.n}; {self.data}; {self.detector})"]
@@ -93,11 +98,10 @@ class Card(_Part):
     @property
     def lines(self) -> tuple[str, ...]:
         """The card in words: each comparison, and what was not measured."""
-        return (*(m.sentence for m in self.measured), *(f"not measured: {n}" for n in self._open))
-
-    @property
-    def _open(self) -> tuple[str, ...]:
-        return () if self.measured else self.not_measured
+        return (
+            *(m.sentence for m in self.measured),
+            *(f"not measured: {n}" for n in self.not_measured),
+        )
 
 
 @cache

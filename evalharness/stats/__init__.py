@@ -29,6 +29,8 @@ from evalharness.stats.power import (
     detectable,
     mcnemar_power,
     paired_size,
+    passing_chance,
+    passing_rate,
     unpaired_size,
 )
 from evalharness.stats.prediction_powered import Labelled, prediction_powered_mean
@@ -84,6 +86,8 @@ __all__ = [
     "paired_means",
     "paired_proportions",
     "paired_size",
+    "passing_chance",
+    "passing_rate",
     "pearson",
     "prediction_powered_mean",
     "proportion",

@@ -19,6 +19,8 @@ __all__ = [
     "detectable",
     "mcnemar_power",
     "paired_size",
+    "passing_chance",
+    "passing_rate",
     "unpaired_size",
 ]
 
@@ -151,3 +153,22 @@ def at_most(rate: float, n: int, level: float = 0.95) -> int | None:
         range(n + 1), rate, key=lambda x: clopper_pearson(x, n, level, 1, "upper").high
     )
     return found - 1 if found else None
+
+
+def passing_chance(need: int, n: int, rate: float) -> float:
+    """The chance, 0 to 1, of ``need`` or more successes in ``n`` at this rate: exact."""
+    return float(scipy.stats.binom.sf(need - 1, n, rate))
+
+
+def passing_rate(need: int, n: int, power: float = 0.8) -> float:
+    """The rate, 0 to 1, with which ``need`` or more of ``n`` come with chance ``power``: exact.
+
+    Which is how good an item must be to pass a test so often; the rest is the producer's risk.
+    The binomial's upper tail is the regularised incomplete beta function, here inverted.
+
+    Raises:
+        ValueError: ``need`` outside 0 to ``n``, or ``power`` outside 0 to 1.
+    """
+    if not (0 <= need <= n and 0 < power < 1):
+        raise ValueError("give a count from 0 to n and a power between 0 and 1")
+    return float(scipy.special.betaincinv(need, n - need + 1, power)) if need else 0.0

@@ -251,13 +251,12 @@ def _mitigations(given: LabelInput) -> Iterator[LabelCell]:
 
 
 def _with_and_without(given: LabelInput, part: str, off: Off) -> Iterator[LabelCell]:
-    others = off.scorecard.cells()
     unlike: list[str] = []
     for dimension, task, metric, cell in _headlines(given.scorecard):
         key = f"{dimension}/{task}/{metric}"
-        here, other = Figure.of(cell), others.get(key)
+        here, other = Figure.of(cell), off.run.figures.get(key)
         there = None if other is None else Figure.of(other)
-        if here is None or there is None or here.protocol_id != there.protocol_id:
+        if here is None or there is None:
             unlike.append(said(cell.title))
             continue
         yield LabelCell(

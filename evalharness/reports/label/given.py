@@ -8,6 +8,7 @@ from typing import Any
 
 from evalharness.reports.engagement import Engagement
 from evalharness.reports.label.card import ModelCard
+from evalharness.reports.switched_off import OffRun
 from evalharness.scorecard.model import Scorecard
 
 __all__ = ["File", "LabelInput", "Off", "Records"]
@@ -32,9 +33,9 @@ class Records:
 
 @dataclass(frozen=True, slots=True)
 class Off:
-    """The run in which a part of the application was off: its scorecard and where that is."""
+    """The run in which a part of the application was off, and the file of its scorecard."""
 
-    scorecard: Scorecard
+    run: OffRun
     file: File
 
 

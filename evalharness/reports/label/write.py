@@ -13,6 +13,7 @@ from evalharness.reports.label.card import ModelCard
 from evalharness.reports.label.given import File, LabelInput, Off, Records
 from evalharness.reports.label.page import render_label
 from evalharness.reports.language import ENGLISH, speaking
+from evalharness.reports.switched_off import OffRun
 from evalharness.reports.write import drawn, run_of, write_drawn
 from evalharness.scorecard.model import Scorecard
 from evalharness.store.directory import RunDirectory, file_sha256
@@ -27,7 +28,7 @@ def write_label(
     *,
     engagement: tuple[Engagement, Path] | None = None,
     card: ModelCard | None = None,
-    switched_off: Mapping[str, tuple[RunDirectory, Scorecard]] | None = None,
+    switched_off: Mapping[str, tuple[RunDirectory, OffRun]] | None = None,
 ) -> list[Path]:
     """The disclosure label: label.json in English, and its page in the output's language."""
     has_summary = directory.summary.is_file()
@@ -43,7 +44,10 @@ def write_label(
         engagement=None if engagement is None else (engagement[0], _file(engagement[1])),
         card=card,
         switched_off={
-            part: Off(off, _file(other.scorecard, f" of run {other.path.resolve().name}"))
+            part: Off(
+                off,
+                File(f"{other.scorecard.name} of run {other.path.resolve().name}", off.scorecard),
+            )
             for part, (other, off) in (switched_off or {}).items()
         },
     )
@@ -54,5 +58,5 @@ def write_label(
     return [*written, directory.path / "label.json"]
 
 
-def _file(path: Path, remark: str = "") -> File:
-    return File(f"{path.name}{remark}", file_sha256(path))
+def _file(path: Path) -> File:
+    return File(path.name, file_sha256(path))
