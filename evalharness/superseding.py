@@ -9,16 +9,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from evalharness import pipeline
-from evalharness.errors import ConfigError, EvalHarnessError, RunCorruptError
+from evalharness.errors import ConfigError, EvalHarnessError
 from evalharness.reports.assurance import report_id
 from evalharness.reports.drawn import ASSURANCE, drawn_files
 from evalharness.reports.engagement import Engagement
-from evalharness.reports.issued import ENGAGEMENT, RECORD, Earlier, Issued, issued_of
+from evalharness.reports.issued import (
+    ENGAGEMENT,
+    RECORD,
+    Earlier,
+    Issued,
+    engagement_of,
+    issued_of,
+)
 from evalharness.store.directory import RunDirectory
-from evalharness.yamlfile import first_fault
 
 __all__ = ["chain_faults", "earlier_of", "issued_faults"]
 
@@ -36,13 +40,9 @@ def _derived_id(directory: RunDirectory) -> str:
 
 def _engagement(directory: RunDirectory) -> Engagement:
     """The assignment that a folder's assurance report follows from."""
-    path = directory.path / ENGAGEMENT
-    if not path.is_file():
+    if not (directory.path / ENGAGEMENT).is_file():
         raise ConfigError(f"{directory.path}: holds no assurance report (no {ENGAGEMENT})")
-    try:
-        return Engagement.model_validate(directory.read_json(path))
-    except ValidationError as fault:
-        raise RunCorruptError(f"{path}: {first_fault(fault)}; the file is damaged") from None
+    return engagement_of(directory)
 
 
 def earlier_of(engagement: Engagement, base: Path, own: RunDirectory) -> Earlier | None:

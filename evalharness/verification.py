@@ -11,7 +11,7 @@ import tempfile
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from evalharness import pipeline, policies
+from evalharness.checking import Check, checked, said_of
 from evalharness.differing import row_faults, value_faults
 from evalharness.engine.drive import drive
 from evalharness.engine.loop import run_to_end
@@ -28,6 +29,7 @@ from evalharness.labelling.draw import draw_keys
 from evalharness.labelling.source import Source
 from evalharness.labelling.stored import labels_of
 from evalharness.records import ItemsDigest, Role
+from evalharness.redrawing import page_checks
 from evalharness.store.directory import RunDirectory
 from evalharness.store.journal import Journal
 from evalharness.store.samples import row_keys
@@ -36,7 +38,7 @@ from evalharness.tasks.planned import PlannedTask
 if TYPE_CHECKING:
     from evalharness.evidence.keyless import Expected
 
-__all__ = ["Check", "verify_run"]
+__all__ = ["verify_run"]
 
 #: Task, sample, epoch, generation: what a row is known by.
 _Key: TypeAlias = tuple[str, str, int, int]
@@ -46,19 +48,6 @@ _Digests: TypeAlias = Callable[[], dict[str, str]]
 
 #: What the run's files give to be signed.
 _Due: TypeAlias = Callable[[], list[dict[str, Any]]]
-
-
-@dataclass(frozen=True)
-class Check:
-    """One thing that must hold, and what speaks against it.
-
-    Args:
-        checked: False: it needs something that was not given, and nothing is said of it.
-    """
-
-    name: str
-    faults: list[str]
-    checked: bool = True
 
 
 def verify_run(
@@ -80,6 +69,17 @@ def verify_run(
             MissingExtraError: sigstore's library is missing.
     """
     earlier = [RunDirectory.existing(folder) for folder in superseded]
+    checks = _of_folder(directory, key, earlier, identity)
+    return [*checks, *_scorings(directory, key)] if directory.is_finished else checks
+
+
+def _of_folder(
+    directory: RunDirectory,
+    key: Path | None,
+    superseded: Sequence[RunDirectory],
+    identity: Expected | None,
+) -> list[Check]:
+    """The checks of one folder, without the later scorings in it."""
     digests = cache(directory.digests)  # once, for all that are about files
     due = cache(partial(_due, directory))  # and for all that signed
     checks = [
@@ -87,7 +87,9 @@ def verify_run(
         *_bundles(directory, identity, digests, due),
         *_records(directory, digests),
     ]
-    return [*checks, *_report(directory, earlier, digests)] if directory.is_finished else checks
+    if not directory.is_finished:
+        return checks
+    return [*checks, *_report(directory, superseded, digests), *page_checks(directory)]
 
 
 def _signature(
@@ -102,7 +104,7 @@ def _signature(
         return [] if key is None else [Check("the run is signed by the key", [fault])]
     given = None if public is None else keys.key_id(public)
     name = "the signature's file is whole" if given is None else f"signed by the key {given}"
-    checks = [_check(name, lambda: sign.envelope_faults(directory, public))]
+    checks = [checked(name, lambda: sign.envelope_faults(directory, public))]
     try:
         signed = sign.statements_by_key(directory)
     except ValueError:
@@ -110,10 +112,10 @@ def _signature(
     for one, statements in signed.items():
         by = f" (key {one})" if len(signed) > 1 else ""
         about = partial(_about, directory, statements, digests, due)
-        checks.append(_check(f"what was signed is what lies here{by}", about))
+        checks.append(checked(f"what was signed is what lies here{by}", about))
         if one != given:
             asked = f"whether the key {one} signed; give its file with --key"
-            checks.append(Check(asked, [], checked=False))
+            checks.append(Check.left(asked))
     return checks
 
 
@@ -143,18 +145,18 @@ def _bundles(
         return [] if identity is None else [Check("the run is signed through sigstore", [fault])]
     whose = []
     if identity is None:
-        first = _check("the sigstore bundle is whole", lambda: keyless.form_faults(directory))
+        first = checked("the sigstore bundle is whole", lambda: keyless.form_faults(directory))
         asked = "who signed through sigstore; give --identity and --issuer"
-        whose = [Check(asked, [], checked=False)]
+        whose = [Check.left(asked)]
     else:
         trust = identity.service.trust()  # what is missing there says nothing of the run
-        first = _check(
+        first = checked(
             f"signed by {identity.identity}, as {identity.issuer} vouches",
             lambda: keyless.bundle_faults(directory, identity, trust),
         )
     return [
         first,
-        _check(
+        checked(
             "what the bundle is about is what lies here",
             lambda: _about(directory, keyless.statements_of(directory), digests, due),
         ),
@@ -167,7 +169,7 @@ def _records(directory: RunDirectory, digests: _Digests) -> list[Check]:
         reason = "it was not finished: there is no manifest.json; run its config again to resume"
         return [Check("the run is whole", [reason])]
     sealed = "every file is as the manifest recorded it"
-    checks = [_check(sealed, lambda: directory.check_seal(digests()))]
+    checks = [checked(sealed, lambda: directory.check_seal(digests()))]
     run: dict[str, Any] = {}
     journal: Journal | None = None
     try:
@@ -175,7 +177,7 @@ def _records(directory: RunDirectory, digests: _Digests) -> list[Check]:
         tasks = pipeline.tasks_of(run)
         if "labels" in run["settings"] or directory.labels.is_file():
             checks.append(
-                _check(
+                checked(
                     "people's labels are those of the measurement, and of the draw",
                     lambda: _labels(directory, run, tasks),
                 )
@@ -183,51 +185,39 @@ def _records(directory: RunDirectory, digests: _Digests) -> list[Check]:
         journal = Journal(directory.journal, sealed=True)
         opened = journal
         checks += [
-            _check("protocol ids follow from their parts", lambda: _protocols(run, tasks)),
-            _check(
+            checked("protocol ids follow from their parts", lambda: _protocols(run, tasks)),
+            checked(
                 "models and settings are those of the measurement", lambda: _measurement(run, tasks)
             ),
-            _check("the planned items have the recorded digests", lambda: _items(opened, tasks)),
-            _check("every answer belongs to a planned sample", lambda: _answers(opened)),
-            _check(
+            checked("the planned items have the recorded digests", lambda: _items(opened, tasks)),
+            checked("every answer belongs to a planned sample", lambda: _answers(opened)),
+            checked(
                 "each sample stands once for each epoch and generation",
                 lambda: _counts(directory, opened, tasks),
             ),
-            _check(
+            checked(
                 "scoring the recorded answers again gives the same rows",
                 lambda: _rows(directory, opened, run, tasks),
             ),
-            _check(
+            checked(
                 "aggregating the rows again gives the same scorecard",
                 lambda: _scorecard(directory),
             ),
             *_superseded(directory, run),
         ]
     except (EvalHarnessError, KeyError, TypeError, ValueError) as fault:
-        checks.append(Check("the records can be read", [_said(fault)]))
+        checks.append(Check("the records can be read", [said_of(fault)]))
     finally:
         if journal is not None:
             journal.close()
     return checks
 
 
-def _check(name: str, work: Callable[[], list[str]]) -> Check:
-    try:
-        return Check(name, work())
-    except Exception as fault:  # noqa: BLE001 - damaged records can fail in any way; that is a fault
-        return Check(name, [f"could not be checked: {_said(fault)}"])
-
-
-def _said(fault: Exception) -> str:
-    """What stopped a check, for whoever received the run."""
-    if isinstance(fault, EvalHarnessError):
-        return str(fault)
-    what = str(fault) if isinstance(fault, OSError | ValueError) else repr(fault)
-    return f"a file that it reads is damaged ({what})"
-
-
 def _superseded(directory: RunDirectory, run: dict[str, Any]) -> list[Check]:
-    """Of a later scoring: that the run whose answers it took is there, and still what it was."""
+    """Of a later scoring: that the run whose answers it took is there, and still has them.
+
+    Its pages may be others now: `report` draws them whenever it is asked to.
+    """
     source = run.get("rescored_from")
     if source is None:
         return []
@@ -236,11 +226,13 @@ def _superseded(directory: RunDirectory, run: dict[str, Any]) -> list[Check]:
         above = RunDirectory(directory.path.parent.parent)
         if not above.manifest.is_file():
             return [f"{source['run_id']}, from which it was scored, does not lie around it"]
-        if above.read_json(above.manifest)["files"] != source["manifest"]:
+        sealed, taken = above.read_json(above.manifest)["files"], source["manifest"]
+        name, of = above.journal.name, above.read_json(above.run_json)["measurement"]
+        if (sealed[name], of) != (taken[name], source["measurement"]):
             return [f"{source['run_id']} was changed since it was scored again"]
         return above.check_seal()
 
-    return [_check(f"it follows from {source['run_id']}, which is unchanged", faults)]
+    return [checked(f"it follows from the answers of {source['run_id']}", faults)]
 
 
 def _report(
@@ -257,16 +249,55 @@ def _report(
     checks = []
     if issued is not None:
         name = f"report {issued.report} is about these records"
-        checks.append(_check(name, lambda: superseding.issued_faults(directory, issued, digests())))
+        checks.append(
+            checked(name, lambda: superseding.issued_faults(directory, issued, digests()))
+        )
     earlier = None if issued is None else issued.supersedes
     if superseded:
         named = "superseded reports are what they were, and in no circle"
-        checks.append(_check(named, lambda: superseding.chain_faults(directory, superseded)))
+        checks.append(checked(named, lambda: superseding.chain_faults(directory, superseded)))
     elif earlier is not None:
         how = "" if earlier.files else ", known by its id alone"
         named = f"that it supersedes {earlier.report}{how}; give --supersedes FOLDER"
-        checks.append(Check(named, [], checked=False))
+        checks.append(Check.left(named))
     return checks
+
+
+def _scorings(directory: RunDirectory, key: Path | None) -> list[Check]:
+    """Of the later scorings in the run's folder, which its own manifest does not name."""
+    folder = directory.path / "scores"
+    checks = []
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        name = f"{folder.name}/{path.name}"
+        if path.name.startswith(".") or path.name.endswith(".tmp"):
+            continue  # locks, and what a kill left
+        scored = RunDirectory(path)
+        if not scored.is_finished:
+            checks.append(Check.left(f"{name} (no finished scoring)"))
+            continue
+        checks += [
+            replace(check, name=f"{name}: {check.name}")
+            for check in (
+                *_of_folder(scored, _own_key(scored, key), (), None),
+                *_scorings(scored, key),
+            )
+        ]
+        if key is not None and not scored.attestation.is_file():
+            checks.append(Check.left(f"{name}: who made it; nobody signed it"))
+    return checks
+
+
+def _own_key(scored: RunDirectory, key: Path | None) -> Path | None:
+    """The key, if it signed a scoring too: whoever scored later may be somebody else."""
+    from evalharness.evidence import keys, sign
+
+    if key is None or not scored.attestation.is_file():
+        return None
+    try:
+        signed = sign.statements_by_key(scored)
+    except ValueError:  # which is said of the file itself
+        return None
+    return key if keys.key_id(keys.public_key(key)) in signed else None
 
 
 def _protocols(run: dict[str, Any], tasks: list[PlannedTask]) -> list[str]:

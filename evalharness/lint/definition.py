@@ -168,7 +168,7 @@ def _counterparts(task: Task, uses: list[MetricUse]) -> Iterator[Finding]:
         if use.pair == ANSWER_RATE and use.note is not None:
             yield _finding(
                 task, "no-counterpart", "note", f"'{use.key}' has no counterpart: {use.note}",
-                "add harmless requests with over_refusal_rate, and name that as the metric's 'pair' "
+                "add harmless requests with over_refusal_rate, and name that as its 'pair' "
                 "(another task's as task/metric)", "metrics",
             )  # fmt: skip
 

@@ -20,6 +20,8 @@ __all__ = [
     "ASSURANCE",
     "KINDS",
     "LABEL",
+    "LABEL_GIVEN",
+    "LABEL_RECORD",
     "SCORECARD",
     "differing",
     "drawn_files",
@@ -31,8 +33,11 @@ __all__ = [
 SCORECARD, ASSURANCE, LABEL = "report", "assurance", "label"
 KINDS = (SCORECARD, ASSURANCE, LABEL)
 
+#: The label's cells, and what they follow from beside the run's records.
+LABEL_RECORD, LABEL_GIVEN = "label.json", "label.given.json"
+
 #: What a kind's page follows from beside the run's records, and lies beside it.
-_RECORDS = {ASSURANCE: (RECORD, ENGAGEMENT), LABEL: ("label.json",)}
+_RECORDS = {ASSURANCE: (RECORD, ENGAGEMENT), LABEL: (LABEL_RECORD, LABEL_GIVEN)}
 
 #: Of a folder: name of a record -> its content.
 _Given: TypeAlias = Mapping[str, Mapping[str, Any]]
@@ -87,8 +92,8 @@ def differing(before: _Given, after: _Given) -> list[str]:
     old, new = (given.get(RECORD, {}).get("switched_off", {}) for given in (before, after))
     if old != new and not told:
         told.append("the run with a part off")
-    if "label.json" in before and "label.json" in after:
-        told += _sources(before["label.json"], after["label.json"])
+    if LABEL_RECORD in before and LABEL_RECORD in after:
+        told += _sources(before[LABEL_RECORD], after[LABEL_RECORD])
     return told
 
 

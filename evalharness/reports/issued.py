@@ -12,11 +12,12 @@ from collections.abc import Mapping, Sequence
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from evalharness.errors import RunCorruptError
+from evalharness.reports.engagement import Engagement
 from evalharness.reports.switched_off import OffRun
 from evalharness.store.directory import RunDirectory
 from evalharness.yamlfile import first_fault
 
-__all__ = ["ENGAGEMENT", "RECORD", "Earlier", "Issued", "issued_of"]
+__all__ = ["ENGAGEMENT", "RECORD", "Earlier", "Issued", "engagement_of", "issued_of"]
 
 #: Files of a run's folder: what the report is, and the assignment that it follows from.
 RECORD = "assurance.json"
@@ -63,5 +64,18 @@ def issued_of(directory: RunDirectory) -> Issued | None:
         return None
     try:
         return Issued.model_validate(directory.read_json(path))
+    except ValidationError as fault:
+        raise RunCorruptError(f"{path}: {first_fault(fault)}; the file is damaged") from None
+
+
+def engagement_of(directory: RunDirectory) -> Engagement:
+    """The assignment that a folder's assurance report follows from.
+
+    Raises:
+        RunError: it is not there; RunCorruptError: it is damaged.
+    """
+    path = directory.path / ENGAGEMENT
+    try:
+        return Engagement.model_validate(directory.read_json(path))
     except ValidationError as fault:
         raise RunCorruptError(f"{path}: {first_fault(fault)}; the file is damaged") from None

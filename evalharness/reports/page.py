@@ -22,6 +22,7 @@ from markupsafe import Markup, escape
 
 from evalharness.reports import language, numbers, svg
 from evalharness.reports.language import _
+from evalharness.reports.made import made_with
 from evalharness.reports.overview import dimension_rows, task_rows
 from evalharness.reports.recorded import is_recorded, provider_of
 from evalharness.reports.text import LIMIT, plain, visible
@@ -134,6 +135,7 @@ def environment() -> Environment:
     made.globals["comma"] = language.comma
     made.globals["gap"] = language.gap
     made.globals["few"] = FEW
+    made.globals["made_with"] = made_with
     made.globals["dimension_rows"] = dimension_rows
     made.globals["task_rows"] = task_rows
     made.globals["said"] = language.said

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from evalharness.reports.assurance import SHOWN, Assurance, render_assurance, report_id
 from evalharness.reports.drawn import ASSURANCE, SCORECARD, remove_drawn
@@ -12,7 +12,8 @@ from evalharness.reports.engagement import Engagement
 from evalharness.reports.formats import Output
 from evalharness.reports.html import render_html
 from evalharness.reports.issued import ENGAGEMENT, RECORD, Earlier, Issued
-from evalharness.reports.language import ENGLISH
+from evalharness.reports.language import ENGLISH, speaking
+from evalharness.reports.made import marked
 from evalharness.reports.page import Medium
 from evalharness.reports.reliability import reliability_curves
 from evalharness.reports.shown import chosen_samples, drawn_samples
@@ -22,10 +23,14 @@ from evalharness.scorecard.model import Scorecard
 from evalharness.store.directory import RunDirectory
 
 __all__ = [
-    "drawn", "run_of", "write_assurance", "write_drawn", "write_reports", "write_scorecard",
+    "Draw", "assurance_page", "drawn", "run_of", "scorecard_page", "write_assurance", "write_drawn",
+    "write_reports", "write_scorecard",
 ]  # fmt: skip
 
 _DEFAULT_SHOWN = 3
+
+#: What draws a page, for a screen or for paper, in the language that is spoken.
+Draw: TypeAlias = Callable[[Medium], str]
 
 
 def write_reports(directory: RunDirectory, scorecard: Scorecard) -> None:
@@ -33,10 +38,14 @@ def write_reports(directory: RunDirectory, scorecard: Scorecard) -> None:
     write_scorecard(directory, scorecard, Output())
 
 
-def drawn(name: str, output: Output, draw: Callable[[Medium], str]) -> dict[str, bytes]:
+def drawn(name: str, output: Output, draw: Draw) -> dict[str, bytes]:
     """The page in each format: name of the file -> its bytes."""
     stem = name if output.language == ENGLISH.code else f"{name}.{output.language}"
-    return {f"{stem}{suffix}": content for suffix, content in output.drawn(draw).items()}
+    files = output.drawn(draw)
+    if ".md" in files:  # a page and a PDF say in their heads what they were made with
+        with speaking(output.language):
+            files[".md"] = marked(files[".md"])
+    return {f"{stem}{suffix}": content for suffix, content in files.items()}
 
 
 def write_drawn(
@@ -61,16 +70,19 @@ def write_drawn(
 
 def write_scorecard(directory: RunDirectory, scorecard: Scorecard, output: Output) -> list[Path]:
     """The scorecard's page, report.html."""
+    files = drawn(SCORECARD, output, scorecard_page(directory, scorecard))
+    return write_drawn(directory, SCORECARD, files, {})
+
+
+def scorecard_page(directory: RunDirectory, scorecard: Scorecard) -> Draw:
+    """What draws the scorecard's page, from the run's records."""
     run = run_of(directory)
     shown = run["config"].get("report_samples", _DEFAULT_SHOWN)
     rows = drawn_samples(directory, run["seed"], shown)
     curves = reliability_curves(directory, scorecard)
-    files = drawn(
-        SCORECARD,
-        output,
-        lambda medium: render_html(scorecard, run=run, samples=rows, medium=medium, curves=curves),
+    return lambda medium: render_html(
+        scorecard, run=run, samples=rows, medium=medium, curves=curves
     )
-    return write_drawn(directory, SCORECARD, files, {})
 
 
 def write_assurance(
@@ -95,18 +107,6 @@ def write_assurance(
         ConfigError: the engagement names a sample that the run has not.
     """
     run = run_of(directory)
-    report = Assurance(
-        scorecard=scorecard,
-        run=run,
-        engagement=engagement,
-        samples=drawn_samples(directory, run["seed"], SHOWN),
-        gate=own_gate(run, scorecard),
-        withheld=withheld,
-        switched_off=switched_off or {},
-        curves=reliability_curves(directory, scorecard),
-        chosen=chosen_samples(directory, engagement.samples),
-        on_record=earlier is not None and bool(earlier.files),
-    )
     issued = Issued(
         report=report_id(run, scorecard, engagement, withheld=withheld, switched_off=switched_off),
         run_id=run["run_id"],
@@ -118,8 +118,37 @@ def write_assurance(
         ENGAGEMENT: engagement.model_dump(mode="json", exclude_none=True),
         RECORD: issued.model_dump(mode="json"),
     }
-    files = drawn(ASSURANCE, output, lambda medium: render_assurance(report, medium))
-    return write_drawn(directory, ASSURANCE, files, records)
+    page = assurance_page(directory, scorecard, engagement, issued)
+    return write_drawn(directory, ASSURANCE, drawn(ASSURANCE, output, page), records)
+
+
+def assurance_page(
+    directory: RunDirectory, scorecard: Scorecard, engagement: Engagement, issued: Issued
+) -> Draw:
+    """What draws the assurance report, from the run's records and the assignment.
+
+    Args:
+        issued: what its own record says: what is withheld, the runs in which a part was off, and
+            which report it supersedes.
+
+    Raises:
+        ConfigError: the engagement names a sample that the run has not.
+    """
+    run = run_of(directory)
+    earlier = issued.supersedes
+    report = Assurance(
+        scorecard=scorecard,
+        run=run,
+        engagement=engagement,
+        samples=drawn_samples(directory, run["seed"], SHOWN),
+        gate=own_gate(run, scorecard),
+        withheld=frozenset(issued.withheld),
+        switched_off=issued.switched_off,
+        curves=reliability_curves(directory, scorecard),
+        chosen=chosen_samples(directory, engagement.samples),
+        on_record=earlier is not None and bool(earlier.files),
+    )
+    return lambda medium: render_assurance(report, medium)
 
 
 def run_of(directory: RunDirectory) -> dict[str, Any]:

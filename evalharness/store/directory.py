@@ -14,7 +14,7 @@ import filelock
 from evalharness.errors import RunConflictError, RunCorruptError, RunError
 from evalharness.outfile import replaced
 
-__all__ = ["FORMAT_VERSION", "RunDirectory", "file_sha256"]
+__all__ = ["FORMAT_VERSION", "RunDirectory", "file_sha256", "json_bytes"]
 
 #: Of the folder as a whole; raised with a migration when a file's meaning changes.
 FORMAT_VERSION = 1
@@ -176,8 +176,7 @@ class RunDirectory:
 
     def write_json(self, path: Path, data: Mapping[str, Any]) -> None:
         """Write indented JSON in the order given (tasks as planned); all or nothing."""
-        text = json.dumps(data, ensure_ascii=False, indent=1, allow_nan=False)
-        self.write_text(path, text + "\n")
+        self.write_bytes(path, json_bytes(data))
 
     def write_text(self, path: Path, text: str) -> None:
         """Write a text file; all or nothing."""
@@ -227,6 +226,11 @@ class RunDirectory:
             and path.name not in _SKIPPED
             and not path.name.endswith(".tmp")
         )
+
+
+def json_bytes(data: Mapping[str, Any]) -> bytes:
+    """A JSON file of a run: indented, in the order given, ended by a line feed."""
+    return (json.dumps(data, ensure_ascii=False, indent=1, allow_nan=False) + "\n").encode()
 
 
 def file_sha256(path: Path) -> str:

@@ -8,9 +8,11 @@ import os
 import random
 import re
 import shutil
+import sqlite3
 import stat
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from in_toto_attestation.predicates.test_result.v0 import test_result_pb2
@@ -129,25 +131,37 @@ def test_the_figures_and_the_root_are_signed(signed):
     assert predicate["signed"]["by"] == "Jane Doe"
 
 
-def test_any_flipped_byte_in_any_file_is_found(signed, tester):
-    """Seeded places over every file of the run, the first and the last byte among them."""
-    public = keys.public_key(tester[1])
+def test_any_flipped_byte_in_any_file_is_found(every, signer):
+    """Seeded places over files of every kind, the first and the last byte among them."""
+    public = keys.public_key(signer[1])
     draw = random.Random(7)
-    for path in sorted(signed.path.iterdir()):
-        content = path.read_bytes()
-        places = {0, len(content) - 1, *(draw.randrange(len(content)) for _ in range(20))}
-        for place in places:
-            changed = bytearray(content)
-            changed[place] ^= 1 << draw.randrange(8)
-            path.write_bytes(changed)
-            assert found_by_digest(signed, public), (path.name, place)
-        path.write_bytes(content)
-    assert not faults_of(signed, tester[1])
+    (scored,) = map(RunDirectory, (every.path / "scores").iterdir())
+    for directory in (every, scored):  # a later scoring has its own manifest, and no signature
+        for path in sorted(filter(Path.is_file, directory.path.iterdir())):
+            content = path.read_bytes()
+            places = {0, len(content) - 1, *(draw.randrange(len(content)) for _ in range(20))}
+            for place in places:
+                changed = bytearray(content)
+                changed[place] ^= 1 << draw.randrange(8)
+                path.write_bytes(changed)
+                assert found_by_digest(directory, public), (path.name, place)
+            path.write_bytes(content)
+    kinds = {path.name for path in every.path.iterdir()}
+    assert kinds >= {
+        "run.json", "responses.sqlite", "samples.parquet", "labels.json", "scorecard.json",
+        "summary.json", "manifest.json", "attestation.intoto.jsonl", "report.html", "report.md",
+        "report.zh.html", "report.zh.md", "assurance.html", "assurance.md", "assurance.zh.html",
+        "assurance.json", "engagement.json", "label.html", "label.md", "label.zh.html",
+        "label.zh.pdf", "label.json", "label.given.json", "scores",
+    }  # fmt: skip
+    assert not faults_of(every, signer[1])
 
 
 def found_by_digest(directory, public):
     """What verification looks at first: the signature, what it is about, the manifest's digests."""
     try:
+        if not directory.attestation.is_file():
+            return directory.check_seal()
         return (
             sign.envelope_faults(directory, public)
             or [
@@ -243,6 +257,7 @@ def test_no_check_about_a_changed_file_holds(signed, tester):
     signed.report.write_bytes(content)
     assert failed(signed, tester[1]) == {
         "every file is as the manifest recorded it", "what was signed is what lies here",
+        "report.html is what the records give",
     }  # fmt: skip
     found = faults_of(signed, tester[1])
     assert found.count("report.html: not the file that was signed") == 1  # of two statements
@@ -332,6 +347,11 @@ def test_a_later_scoring_follows_what_it_supersedes(signed):
     assert not faults_of(scored, None)
     signed.report.write_text("changed")
     assert any("report.html: SHA-256 differs" in fault for fault in faults_of(scored, None))
+    signed.seal()
+    assert "report.html: not the page that these records give" in faults_of(signed, None)
+    with sqlite3.connect(signed.journal) as database:
+        database.execute("UPDATE responses SET latency_s=9")
+    database.close()
     signed.seal()
     assert any("was changed since it was scored again" in f for f in faults_of(scored, None))
     alone = RunDirectory(shutil.copytree(path, signed.path.parent / "alone" / "scores" / "x"))

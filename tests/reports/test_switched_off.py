@@ -11,6 +11,8 @@ import pytest
 
 import evalharness
 from evalharness.cli.app import run_app
+from evalharness.store.directory import RunDirectory
+from evalharness.verification import verify_run
 from tests.support import ENGAGEMENT, TASK, FakeModel, engagement_file, item, words, write_suite
 
 OFF = {"name": "filter", "does": "stops doses", "switched_off_in": "./off"}
@@ -91,6 +93,19 @@ def test_the_run_with_the_part_off_is_on_record_and_makes_the_id_another(reporte
         records.append(record)
         assert run_app(["verify", str(run)]) == 0
     assert records[0]["report"] != records[1]["report"]
+
+
+@pytest.mark.parametrize("samples", [30, 31])
+def test_pages_are_drawn_again_without_the_other_runs_folder(reported, run, tmp_path, samples):
+    """Of the same test, and of another."""
+    reported(make_run(tmp_path / "a", wrong=15, samples=samples), "--markdown")
+    label = ["report", str(run), "--kind", "label", "--engagement"]
+    assert run_app([*label, str(tmp_path / "engagement.yaml")]) == 0
+    shutil.rmtree(tmp_path / "off")
+    checks = {check.name: check for check in verify_run(RunDirectory(run))}
+    for name in ("assurance.html", "assurance.md", "label.html", "label.json", "report.html"):
+        check = checks[f"{name} is what the records give"]
+        assert (check.checked, check.faults) == (True, [])
 
 
 def test_another_run_takes_the_place_of_the_first_and_says_why(reported, run, tmp_path, capsys):
