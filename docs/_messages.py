@@ -189,7 +189,7 @@ def _field(node: ast.expr, names: dict[str, str]) -> str:
 def _library() -> Iterator[tuple[str, str]]:
     for path in sorted((REPOSITORY / "suites").glob("*/*/task.yaml")):
         task = yaml.safe_load(path.read_text(encoding="utf-8"))
-        for key in ("construct", "content_warning"):
+        for key in ("title", "construct", "content_warning"):
             if task.get(key):
                 yield "suites", " ".join(str(task[key]).split())
         for value in _wheres(task):

@@ -6,7 +6,7 @@ the first call. ``configs/policies`` holds those that come with evalharness.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -174,12 +174,28 @@ class Criterion(_Part):
     @property
     def words(self) -> str:
         """The demand in words."""
+        return self.written("{:g}".format)
+
+    def written(self, figure: Callable[[float], str]) -> str:
+        """The demand in words, with its slice.
+
+        Args:
+            figure: how a limit is written: '0.65', '65 %'.
+        """
+        where = "".join(f" where {tag} is {value}" for tag, value in self.where.items())
+        return self._demand(figure) + where
+
+    def _demand(self, figure: Callable[[float], str]) -> str:
         if self.grade is not None:
             return f"graded {self.grade} or better"
-        if self.within is not None:
-            return f"within {self.within:g} of {self.of:g}"
-        low, high = self.limits
-        return f"at least {low:g}" if low is not None else f"at most {high:g}"
+        if self.within is not None and self.of is not None:
+            within, of = figure(self.within), figure(self.of)
+            return f"within {within} of {of}"
+        if self.at_least is not None:
+            low = figure(self.at_least)
+            return f"at least {low}"
+        high = figure(self.at_most or 0.0)
+        return f"at most {high}"
 
 
 class Policy(_Part):

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from evalharness import pipeline
-from evalharness.errors import ConfigError, EvalHarnessError
+from evalharness.errors import ConfigError, EvalHarnessError, RunError
 from evalharness.reports.assurance import report_id
 from evalharness.reports.drawn import ASSURANCE, drawn_files
 from evalharness.reports.engagement import Engagement
@@ -68,7 +68,12 @@ def earlier_of(engagement: Engagement, base: Path, own: RunDirectory) -> Earlier
                 "be overwritten; keep a copy of that folder, and name it under supersedes.run"
             )
         return Earlier(report=named.report)
-    directory = RunDirectory.existing(base / named.run)
+    try:
+        directory = RunDirectory.existing(base / named.run)
+    except RunError as fault:
+        raise RunError(
+            f"report: supersedes.run of the engagement: {fault}; its paths count from {base}"
+        ) from None
     if directory.path.resolve() == own.path.resolve():
         raise ConfigError(
             f"report: supersedes.run names {own.path}, into which the new report is written; "

@@ -19,8 +19,8 @@ from pydantic import BaseModel, ValidationError
 from evalharness.errors import EvalHarnessError
 
 __all__ = [
-    "YamlFile", "did_you_mean", "first_fault", "nearest", "option_fault", "parse", "read",
-    "validate",
+    "YamlFile", "did_you_mean", "first_fault", "nearest", "option_fault", "parse",
+    "plain_message", "read", "validate",
 ]  # fmt: skip
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -184,13 +184,19 @@ def option_fault(fault: ValidationError) -> str:
         return f"option '{option}' is required; add it"
     if first["type"] == "value_error":
         return f"{option}: {first['ctx']['error']}"
-    return f"{option}: {first['msg'][:1].lower()}{first['msg'][1:]}; found {first['input']!r:.60}"
+    said = plain_message(first)
+    return f"{option}: {said[:1].lower()}{said[1:]}; found {first['input']!r:.60}"
 
 
 def first_fault(fault: ValidationError) -> str:
     """The first field of a record that does not fit, and what is wrong with it."""
     first = fault.errors()[0]
-    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    return f"{'.'.join(map(str, first['loc'])) or '(top)'}: {plain_message(first)}"
+
+
+def plain_message(item: Any) -> str:
+    """What one of pydantic's findings says, without its word for who says so."""
+    return str(item["msg"]).removeprefix("Value error, ").removeprefix("Assertion failed, ")
 
 
 def validate(model: type[Model], file: YamlFile, error: type[EvalHarnessError]) -> Model:
@@ -257,7 +263,7 @@ def _shared(one: Sequence[Any], other: Sequence[Any]) -> int:
 def _folded(items: Sequence[Any]) -> Any:
     """One finding of several on the same field."""
     first, *others = dict.fromkeys(
-        item["msg"].replace(f" or instance of {item.get('ctx', {}).get('class_name')}", "")
+        plain_message(item).replace(f" or instance of {item.get('ctx', {}).get('class_name')}", "")
         for item in items
     )
     more = (other.removeprefix("Input should be ") for other in others)
@@ -296,7 +302,9 @@ def _expected(item: Any) -> str:
     given = given if len(given) <= 60 else given[:57] + "..."
     if item["type"].startswith("date_"):
         return f"expected a day that there is, written as 2026-01-31; found {given}"
-    said = item["msg"].replace("Tuple should", "List should").replace(" after validation", "")
+    said = (
+        plain_message(item).replace("Tuple should", "List should").replace(" after validation", "")
+    )
     text = item["msg"] == "Input should be a valid string" and isinstance(value, int | float | date)
     quotes = "; put it in quotes" if text else ""
     return f"{said[:1].lower()}{said[1:]}; found {given}{quotes}"

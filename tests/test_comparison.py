@@ -60,6 +60,7 @@ def test_runs_of_the_same_test_are_paired_sample_by_sample(ran):
     claim = of(found, "accuracy")
     assert found.comparable
     assert (claim.paired.a, claim.paired.b) == (0.5, 0.65)
+    assert [(cell.value, cell.n_measured) for cell in found.own(claim)] == [(0.5, 40), (0.65, 40)]
     # b alone knows 20 to 35, a alone 0 to 9
     assert (claim.paired.wins, claim.paired.ties, claim.paired.losses) == (16, 14, 10)
     assert claim.paired.difference.value == pytest.approx(0.15)
@@ -196,6 +197,8 @@ def test_on_the_command_line(ran, capsys):
     shown = capsys.readouterr().out
     assert "small/accuracy: 0.25 to 1, +0.7500 [" in shown
     assert ": better (p " in shown
+    assert " after Holm over 2 figures, 1.86e-09 alone; McNemar, exact)" in shown
+    assert "each interval stands on its own, p-values and verdicts are corrected" in shown
     assert "30 won, 10 tied, 0 lost; 40 of 40 samples" in shown
     assert "2 claims, corrected together (Holm) at 5%" in shown
     assert run_app(["compare", str(two), str(one), "--margin", "0.1"]) == 1

@@ -104,7 +104,7 @@ def test_another_seed(ran: Callable[..., evalharness.Run], base: evalharness.Run
     accuracy = next(c for c in found.claims if c.metric == "accuracy")
     assert (accuracy.paired.n_compared, accuracy.paired.difference.value) == (10, 0)
     assert accuracy.verdict == "no difference shown"
-    assert _claim_line(accuracy, found.demonstrates("small", *found.runs)).endswith("demonstration")
+    assert _claim_line(accuracy, found).endswith("demonstration")
     assert set(reasons(found)) == {"quickstart_toxicity"}
     assert reasons(found)["quickstart_toxicity"].startswith("items: 8 items (")
 

@@ -186,6 +186,8 @@ def test_junit_has_failures_and_errors_and_nothing_skipped(ran, tmp_path):
     assert kinds == [{"system-out"}, {"failure"}, {"error"}]
     text = summary.read_text(encoding="utf-8")
     assert "| **FAILS** |" in text
+    # a demand has the unit of the figure beside it, and the figure the digits that set them apart
+    assert "| at least 95 % | one-sided | 95 % (60 of 60) |" in text
     assert "NOT PRE-REGISTERED" in text
 
 

@@ -185,8 +185,8 @@ def test_named_samples_stand_apart_and_are_marked(run, report):
 def test_a_named_sample_is_shown_with_all_its_answers(tmp_path, report):
     path = finished_run(tmp_path, 4, epochs=3)
     report(path, "--sample", "q002")
-    assert [f"q002 answered epoch {n}, generation 0" in shown(path) for n in range(4)] == [
-        True, True, True, False,
+    assert [f"q002 answered epoch {n}, generation 1" in shown(path) for n in range(5)] == [
+        False, True, True, True, False,
     ]  # fmt: skip
     rows = chosen_samples(RunDirectory(path), ["q002"])
     assert [(row.sample_id, row.epoch) for row in rows] == [("q002", n) for n in range(3)]
@@ -294,6 +294,7 @@ def test_a_report_of_other_records_is_found(run, report):
 @pytest.mark.parametrize(
     ("named", "said"),
     [
+        ({"run": "nowhere"}, "report: supersedes.run of the engagement: "),
         ({"run": "nowhere"}, "there is no such run folder"),
         ({"report": "EH-0000000000000000"}, "not EH-0000000000000000"),
         ({"run": "here"}, "into which the new report is written"),

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import pytest
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from evalharness import yamlfile
 from evalharness.errors import ConfigError, TaskError
@@ -206,3 +206,17 @@ def test_where_falls_back_to_the_nearest_parent_with_a_line(write):
 )
 def test_did_you_mean(word, known, expected):
     assert yamlfile.did_you_mean(word, known) == expected
+
+
+def test_a_fault_of_a_record_has_no_word_of_pydantic_s():
+    class Record(BaseModel):
+        kind: str
+
+        @field_validator("kind")
+        @classmethod
+        def _known(cls, value: str) -> str:
+            raise ValueError(f"'{value}' is none of good, bad")
+
+    with pytest.raises(ValidationError) as caught:
+        Record(kind="wrong")
+    assert yamlfile.first_fault(caught.value) == "kind: 'wrong' is none of good, bad"

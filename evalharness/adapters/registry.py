@@ -19,7 +19,7 @@ from pydantic import ValidationError
 
 from evalharness.adapters.base import Adapter, Capabilities, Options
 from evalharness.errors import AdapterError, ConfigError, EvalHarnessError
-from evalharness.yamlfile import did_you_mean
+from evalharness.yamlfile import did_you_mean, plain_message
 
 __all__ = ["BUILT_IN", "create", "names", "options_of"]
 
@@ -208,7 +208,8 @@ def _sentence(item: Any, known: list[str], where: str) -> str:
         return f"{field}: {item['ctx']['error']}"
     if kind in ("literal_error", "enum"):
         return f"{field}: {_shown(item['input'])} is not known; allowed: {item['ctx']['expected']}"
-    message = item["msg"][:1].lower() + item["msg"][1:]
+    said = plain_message(item)
+    message = said[:1].lower() + said[1:]
     return f"{field}: {message}; found {_shown(item['input'])}"
 
 

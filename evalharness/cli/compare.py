@@ -145,11 +145,7 @@ def _lines(found: Comparison | None) -> list[str]:
     lines = [f"baseline {names[0]}"]
     for place, run in enumerate(found.runs[1:], 1):
         lines.append(f"compared {names[place]}")
-        lines += [
-            _claim_line(claim, found.demonstrates(claim.task, claim.baseline, claim.run))
-            for claim in found.claims
-            if claim.run == run
-        ]
+        lines += [_claim_line(claim, found) for claim in found.claims if claim.run == run]
         lines += [
             f"  {claim.task}/{claim.metric} where {claim.slice[0]} is {claim.slice[1]}: "
             f"{claim.verdict}"
@@ -171,15 +167,18 @@ def _lines(found: Comparison | None) -> list[str]:
     if found.not_paired:
         lines.append(f"no test by pairs: {', '.join(found.not_paired)}")
     lines += list(found.notes)
-    tested = sum(claim.p_adjusted is not None for claim in found.claims)
     lines.append(
-        f"{tested} claims, corrected together (Holm) at {1 - found.level:.0%}; "
+        "each interval stands on its own, p-values and verdicts are corrected for all that was "
+        "tested: one without 0 may stand beside 'no difference shown'"
+    )
+    lines.append(
+        f"{found.tested} claims, corrected together (Holm) at {1 - found.level:.0%}; "
         f"{len(found.slices)} slices apart (Benjamini-Hochberg)"
     )
     return lines
 
 
-def _claim_line(claim: Claim, demonstration: bool) -> str:
+def _claim_line(claim: Claim, found: Comparison) -> str:
     paired, difference = claim.paired, claim.paired.difference
     name = f"  {claim.task}/{claim.metric}"
     counted = f"{paired.n_compared} of {paired.n_planned} {claim.counted}"
@@ -192,7 +191,10 @@ def _claim_line(claim: Claim, demonstration: bool) -> str:
         line += f" [{difference.interval.low:+.4f}, {difference.interval.high:+.4f}]"
     line += f": {claim.verdict}"
     if claim.p_adjusted is not None:
-        line += f" (p {claim.p_adjusted:.3g}, {paired.test})"
+        after = ""
+        if found.tested > 1 and paired.p_value is not None:
+            after = f" after Holm over {found.tested} figures, {paired.p_value:.3g} alone"
+        line += f" (p {claim.p_adjusted:.3g}{after}; {paired.test})"
     if difference.interval is None and difference.notes:
         line += f"; no interval: {difference.notes[0]}"
     if paired.wins is not None:
@@ -200,6 +202,7 @@ def _claim_line(claim: Claim, demonstration: bool) -> str:
     line += f"; {counted}"
     if claim.verdict == "no difference shown" and paired.detectable is not None:
         line += f"; one of {paired.detectable:.3f} would be found four times of five"
+    demonstration = found.demonstrates(claim.task, claim.baseline, claim.run)
     return f"{line}; demonstration" if demonstration else line
 
 

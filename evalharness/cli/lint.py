@@ -33,9 +33,12 @@ def lint(
         for name, reason in found.not_linted.items():
             typer.echo(f"not linted  {name}: {reason}")
         faults = len(found.faults)
+        notes, looked_at = len(found.findings) - faults, len(found.looked_at)
         typer.echo(
-            f"{faults} faults and {len(found.findings) - faults} notes in {len(found.looked_at)} "
-            f"files and tasks; {len(found.not_linted)} not linted"
+            f"{faults} fault{'' if faults == 1 else 's'} and {notes} "
+            f"note{'' if notes == 1 else 's'} in {looked_at} "
+            f"{'file or task' if looked_at == 1 else 'files and tasks'}; "
+            f"{len(found.not_linted)} not linted"
         )
     if found.faults:
         return 1

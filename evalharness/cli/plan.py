@@ -150,7 +150,10 @@ def _gates(task: dict[str, Any]) -> str:
 
 def _means(shown: dict[str, Any]) -> list[str]:
     """What it takes, in words: tokens, cost, whom else is asked, the budgets."""
-    lines = [f"about {shown['input_tokens_estimated']:,} tokens to send, at 4 characters a token"]
+    sent = f"about {shown['input_tokens_estimated']:,} tokens to send, at 4 characters a token"
+    if shown["recorded"] is not None:
+        sent = "nothing is sent to the target: its outputs are read from the recording"
+    lines = [sent]
     cost = shown["cost_at_most"]
     if cost is not None:
         lines.append(

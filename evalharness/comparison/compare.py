@@ -16,6 +16,7 @@ from evalharness.comparison.rankings import Ranking, Unranked, judge_rankings, r
 from evalharness.comparison.sides import Cells, ComparedRun, Refused, Same, same_test
 from evalharness.errors import ConfigError
 from evalharness.scorecard.metrics.registry import MetricUse, metrics_of
+from evalharness.scorecard.model import Cell
 from evalharness.scorecard.pairing import Measured
 from evalharness.store.directory import RunDirectory
 
@@ -47,6 +48,30 @@ class Comparison:
     unranked: tuple[Unranked, ...] = ()
     #: Run -> tasks whose figures only demonstrate the harness.
     demonstrations: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    #: Run -> ``dimension/task/metric`` -> the figure in the run's own scorecard.
+    cells: Mapping[str, Mapping[str, Cell]] = field(default_factory=dict)
+    #: Task -> what people call it, where it has a title.
+    titles: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def tested(self) -> int:
+        """How many figures' p-values were corrected together (Holm)."""
+        return sum(claim.p_adjusted is not None for claim in self.claims)
+
+    @property
+    def tested_slices(self) -> int:
+        """How many slices' p-values were corrected together (Benjamini-Hochberg)."""
+        return sum(claim.p_adjusted is not None for claim in self.slices)
+
+    def own(self, claim: Claim) -> tuple[Cell, ...]:
+        """A figure in the scorecards of both runs, the first one's first; of a slice nothing.
+
+        It is over what each run has measured, a difference over what both have.
+        """
+        key = f"{claim.dimension}/{claim.task}/{claim.metric}"
+        found = [self.cells.get(run, {}).get(key) for run in (claim.baseline, claim.run)]
+        cells = tuple(cell for cell in found if cell is not None)
+        return cells if claim.slice is None and len(cells) == len(found) else ()
 
     def demonstrates(self, task: str, *runs: str) -> bool:
         """Whether a task's figures only demonstrate the harness in any of these runs."""
@@ -172,6 +197,13 @@ def compare_runs(
         rankings=tuple(judge_rankings(found.rankings, level)),
         unranked=tuple(found.unranked),
         demonstrations={run.name: run.demonstrations for run in runs},
+        cells={run.name: run.scorecard.cells() for run in runs},
+        titles={
+            name: task.definition.title
+            for run in reversed(runs)
+            for name, task in run.tasks.items()
+            if task.definition.title
+        },
     )
 
 

@@ -175,6 +175,8 @@ class _Set:
                         f"{where}: {key[0]} was not drawn; label the sheet's own rows only, a "
                         "chosen one makes the sample no random one"
                     )
+        if not self.said:  # each row has told its own fault; what follows from that is no other
+            return
         values = [v for v in self.record().agreed.values() if v is not None]
         for number, word in ((1.0, "positive"), (0.0, "negative")):
             if self.yes_or_no and number not in values:
@@ -223,16 +225,13 @@ class _Reading:
 
     def _add(self, row: Entry) -> None:
         of = self._set(row)
-        if not row.rater or len(row.rater) > _MOST_NAME or not row.rater.isprintable():
-            what = f"rater {row.rater[:20]!r}" if row.rater else "no rater"
-            raise ConfigError(f"{what}; write who labelled it (a short name or a number)")
-        if not is_day(row.date):
-            raise ConfigError(
-                f"date {row.date[:20]!r}: write the day of labelling as 2026-05-31"
-                if row.date
-                else "no date; write the day of labelling, as 2026-05-31"
-            )
-        label = _number(row.label, "label", of)
+        faults, label = _of_rater(row), 0.0
+        try:
+            label = _number(row.label, "label", of)
+        except ConfigError as fault:
+            faults.append(str(fault))
+        if faults:
+            raise ConfigError("\n".join(faults))
         where = self.sheet.at(row.line)
         if (row.key, row.rater) in of.said:
             first = of.said[row.key, row.rater][0]
@@ -308,6 +307,21 @@ class _Reading:
                 "changed the cell: format the columns as text"
             )
         return {} if self.entry.of == "this_run" else dict(known)
+
+
+def _of_rater(row: Entry) -> list[str]:
+    """What is wrong with who labelled a row, and when."""
+    faults = []
+    if not row.rater or len(row.rater) > _MOST_NAME or not row.rater.isprintable():
+        what = f"rater {row.rater[:20]!r}" if row.rater else "no rater"
+        faults.append(f"{what}; write who labelled it (a short name or a number)")
+    if not is_day(row.date):
+        faults.append(
+            f"date {row.date[:20]!r}: write the day of labelling as 2026-05-31"
+            if row.date
+            else "no date; write the day of labelling, as 2026-05-31"
+        )
+    return faults
 
 
 def _named(key: Key) -> str:

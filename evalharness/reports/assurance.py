@@ -13,12 +13,14 @@ from typing import Any
 
 from evalharness.records import digest
 from evalharness.reports.engagement import CHAIN, Engagement
+from evalharness.reports.gates import beside, demand
 from evalharness.reports.language import _, current, listed, said
 from evalharness.reports.numbers import Quantity, count, level
 from evalharness.reports.page import SCREEN, Medium, SampleRow, environment, sampled
 from evalharness.reports.recorded import is_recorded
 from evalharness.reports.reliability import Curve, curve_views
 from evalharness.reports.switched_off import OffRun, part_views
+from evalharness.reports.titles import task_titles
 from evalharness.reports.untested import unmeasured
 from evalharness.reports.validity_words import scorer_views
 from evalharness.reports.view import scorecard_view
@@ -91,7 +93,7 @@ def report_id(
 
 def render_assurance(report: Assurance, medium: Medium = SCREEN) -> str:
     """Draw the report in the language that is spoken now; the same input gives the same bytes."""
-    view = scorecard_view(report.scorecard)
+    view = scorecard_view(report.scorecard, task_titles(report.run))
     return (
         environment()
         .get_template("assurance.html.j2")
@@ -122,6 +124,8 @@ def render_assurance(report: Assurance, medium: Medium = SCREEN) -> str:
             recorded=is_recorded(report.scorecard.target),
             drawn=_drawn(report.run),
             quantity=Quantity.of,
+            demand=demand,
+            beside=beside,
             verdict=_verdict,
             met=_met,
             rejections=() if report.gate is None else _rejections(report.gate),

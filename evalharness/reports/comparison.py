@@ -16,6 +16,7 @@ from evalharness.reports.differences import (
     ClaimView,
     Shown,
     change_of,
+    correction,
     half_widths,
     p_value,
     plot,
@@ -32,6 +33,7 @@ from evalharness.reports.view import tag_value, word_of
 
 if TYPE_CHECKING:
     from evalharness.comparison import Claim, Comparison, Ranked, Ranking
+    from evalharness.scorecard.model import Cell
     from evalharness.scorecard.pairing import Paired
     from evalharness.scorecard.placing import Placement
 
@@ -110,13 +112,23 @@ def _context(found: Comparison, *, drawn: bool) -> dict[str, object]:
     return {
         "found": found,
         "foot": _foot(found.runs),
+        "name": _name(found),
         "baseline": (found.runs[0], found.targets[0]),
         "runs": run_views(found, drawn=drawn),
         "rankings": tuple(_ranking(ranking, found) for ranking in found.rankings),
-        "tested": sum(claim.p_adjusted is not None for claim in found.claims),
+        "tested": found.tested,
         "error": numbers.level(round(1 - found.level, 12)),
         "lang": current().code,
     }
+
+
+def _name(found: Comparison) -> str:
+    """What the page is called: the models, or the runs where they are of one model."""
+    names = found.targets if len(set(found.targets)) > 1 else found.runs
+    if len(names) == 2:
+        return _("{first} against {later}", first=names[0], later=names[1])
+    more = len(names) - 1
+    return plural(more, "{first} against {n} other", "{first} against {n} others", first=names[0])
 
 
 def _foot(runs: Sequence[str]) -> str:
@@ -143,9 +155,11 @@ def _run(
         target=target,
         anchor=f"run-{place}",
         counts=tuple((said(verdict), verdicts.count(verdict)) for verdict in _VERDICTS),
-        claims=tuple(_claim(claim, spans, names) for claim in claims),
+        claims=tuple(_claim(found, claim, spans, names) for claim in claims),
         slices=tuple(
-            _claim(claim, {}, names) for claim in slices if claim.verdict in {"better", "worse"}
+            _claim(found, claim, {}, names)
+            for claim in slices
+            if claim.verdict in {"better", "worse"}
         ),
         refused=tuple((r.task, r.reasons) for r in found.refused if r.run == name),
     )
@@ -173,7 +187,9 @@ def _shown(claim: Claim) -> Shown:
     )
 
 
-def _claim(claim: Claim, spans: dict[str, float], names: Iterator[int]) -> ClaimView:
+def _claim(
+    found: Comparison, claim: Claim, spans: dict[str, float], names: Iterator[int]
+) -> ClaimView:
     paired, difference, shown = claim.paired, claim.paired.difference, _shown(claim)
     figures = [figure for figure in (paired.a, paired.b) if figure is not None]
     scale = Quantity(claim.unit, claim.range, paired.n_compared, tuple(figures))
@@ -201,7 +217,23 @@ def _claim(claim: Claim, spans: dict[str, float], names: Iterator[int]) -> Claim
         counted=_counted(paired.n_compared, paired.n_planned, claim.counted, difference.n_clusters),
         notes=notes,
         plot=plot(shown, spans, f"diff-{next(names)}"),
+        correction=correction(
+            paired.p_value,
+            found.tested if claim.slice is None else found.tested_slices,
+            slices=claim.slice is not None,
+        ),
+        own=tuple(_own(cell) for cell in found.own(claim)),
+        task=said(found.titles.get(claim.task, "")),
     )
+
+
+def _own(cell: Cell) -> str:
+    """A run's own interval and denominator, as its scorecard has them."""
+    n = numbers.count(cell.n_measured)
+    if cell.interval is None:
+        return _("no interval, n {n}", n=n)
+    scale = Quantity.of(cell)
+    return _("{interval}, n {n}", interval=scale.span(cell.interval.low, cell.interval.high), n=n)
 
 
 def _won(paired: Paired) -> str:

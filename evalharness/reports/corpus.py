@@ -10,7 +10,7 @@ from markupsafe import Markup
 from evalharness.corpus.audit import LEVEL, Audit, Gate, Rate
 from evalharness.reports import svg
 from evalharness.reports.differences import rounded_up
-from evalharness.reports.language import _, current, plural, said
+from evalharness.reports.language import _, current, day_said, plural, said
 from evalharness.reports.numbers import Quantity, count, level
 from evalharness.reports.page import SCREEN, Medium, environment
 from evalharness.reports.text import begun, plain
@@ -42,7 +42,8 @@ def lines(found: Audit) -> list[str]:
         shown.append(f"  identifiers, in how many items: {types}")
     if found.labels is not None and found.labels.dates is not None:
         raters = plain(", ".join(found.labels.raters), 300)
-        shown.append(f"  labels by {raters}, {' to '.join(found.labels.dates)}")
+        days = " to ".join(dict.fromkeys(found.labels.dates))
+        shown.append(f"  labels by {raters}, {days}")
     shown += ["", "Gates: the point estimate decides, the bound says what is demonstrated"]
     gates, more = _shown_gates(found)
     shown += [_gate(gate) for gate in gates]
@@ -64,32 +65,35 @@ def _rate(rate: Rate) -> str:
     note = f"; {plain(rate.note, 300)}" if rate.note else ""
     if rate.value is None:
         return f"  {rate.title}: not measured{note}"
+    scale = _quantity(rate.n_measured)
     counted = f"{count(rate.n_bad)} of {count(rate.n_measured)}"
     if rate.n_planned != rate.n_measured:
         counted += f" ({count(rate.n_planned)} planned)"
     interval = ""
     if rate.interval is not None and rate.at_most is not None:
-        low, high = rate.interval
-        interval = f" [{_share(low)} to {_share(high)}], at most {_share(rate.at_most)}"
-    return f"  {rate.title}: {_share(rate.value)}{interval}: {counted}{note}"
+        span = scale.span(*rate.interval)
+        interval = f" [{span}], at most {scale.value(rate.at_most)}"
+    return _spaced(f"  {rate.title}: {scale.value(rate.value)}{interval}: {counted}{note}")
 
 
 def _gate(gate: Gate) -> str:
     rule = "at least" if gate.rule == "at_least" else "at most"
-    wanted = f"{plain(gate.name, 200)} {rule} {_share(gate.threshold)} [{gate.certainty}]"
+    scale, limit = _quantity(gate.n_measured), level(gate.threshold)
+    wanted = _spaced(f"{plain(gate.name, 200)} {rule} {limit} [{gate.certainty}]")
     if gate.value is None or gate.bound is None:
         return f"  {_WORDS[gate.state]}  {wanted}: not measured"
     word = "yes" if gate.demonstrated else "no"
     if gate.needed is None:
         too_few = "is too few" if gate.n_measured == 1 else "are too few"
         items = _many(gate.n_measured, "item")
-        needed = f"{items} {too_few} to demonstrate {_share(gate.threshold)}"
+        needed = f"{items} {too_few} to demonstrate {limit}"
     else:
         needed = f"{rule} {count(gate.needed)} would"
     note = f"; {gate.note}" if gate.note else ""
-    return (
-        f"  {_WORDS[gate.state]}  {wanted}: {_share(gate.value)} of {count(gate.n_measured)}; "
-        f"demonstrated: {word} ({_share(gate.bound)}; {needed}){note}"
+    value, bound = (scale.beside(each, gate.threshold) for each in (gate.value, gate.bound))
+    return _spaced(
+        f"  {_WORDS[gate.state]}  {wanted}: {value} of {count(gate.n_measured)}; "
+        f"demonstrated: {word} ({bound}; {needed}){note}"
     )
 
 
@@ -97,8 +101,9 @@ def _many(number: int, word: str) -> str:
     return f"{count(number)} {word}{'' if number == 1 else 's'}"
 
 
-def _share(value: float) -> str:
-    return f"{100 * value:.4g} %"
+def _spaced(text: str) -> str:
+    """For a terminal, where what must not be broken is a plain space."""
+    return text.replace("\u00a0", " ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,11 +148,31 @@ def render_audit(found: Audit, medium: Medium = SCREEN) -> str:
             rates=[_rate_view(rate, place, end) for place, rate in enumerate(found.rates, 1)],
             gates=[_gate_view(gate) for gate in gates],
             more=more,
+            name=_name(found),
+            days=_days(found),
             foot=f"{found.rules.version}, seed {found.drawing.census.seed}",
             medium=medium,
             lang=current().code,
         )
     )
+
+
+def _name(found: Audit) -> str:
+    """What the page is called: the corpus's file or folder, and how many more were named."""
+    parts = list(dict.fromkeys(file["part"] for file in found.files))
+    first = plain(parts[0], 120) if parts else _("none")
+    if len(parts) < 2:
+        return first
+    more = len(parts) - 1
+    return plural(more, "{first} and {n} more", "{first} and {n} more", first=first)
+
+
+def _days(found: Audit) -> str:
+    """On which days people labelled; empty where they did not."""
+    if found.labels is None or found.labels.dates is None:
+        return ""
+    days = [day_said(day) for day in dict.fromkeys(found.labels.dates)]
+    return days[0] if len(days) == 1 else _("{low} to {high}", low=days[0], high=days[1])
 
 
 def _quantity(n: int) -> Quantity:
@@ -206,7 +231,7 @@ def _gate_view(gate: Gate) -> GateView:
     threshold = _("at least {value}", value=limit) if least else _("at most {value}", value=limit)
     demonstrated = needed = ""
     if gate.bound is not None:
-        bound = scale.value(gate.bound)
+        bound = scale.beside(gate.bound, gate.threshold)
         yes, no = _("yes: {bound}", bound=bound), _("no: {bound}", bound=bound)
         demonstrated = yes if gate.demonstrated else no
         if gate.needed is None:
@@ -225,7 +250,7 @@ def _gate_view(gate: Gate) -> GateView:
         threshold=threshold,
         state=said(gate.state),
         strong=gate.state == "fails",
-        value=_("not measured") if gate.value is None else scale.value(gate.value),
+        value=_("not measured") if gate.value is None else scale.beside(gate.value, gate.threshold),
         counted="" if gate.value is None else _("of {n} items", n=count(gate.n_measured)),
         demonstrated=demonstrated,
         needed=needed,

@@ -15,9 +15,13 @@ from evalharness.reports.numbers import Quantity
 from evalharness.scorecard.model import Direction
 
 __all__ = [
-    "ClaimView", "Shown", "change_of", "half_widths", "method", "p_value", "plot", "rounded_up",
-    "signed", "span", "way",
+    "ClaimView", "Shown", "change_of", "correction", "half_widths", "method", "p_value", "plot",
+    "rounded_up", "signed", "span", "way",
 ]  # fmt: skip
+
+
+#: Smaller p-values are not told apart.
+_LEAST = 1e-4
 
 
 class Interval(Protocol):
@@ -84,6 +88,12 @@ class ClaimView:
     counted: str
     notes: tuple[str, ...]
     plot: Markup | None
+    #: How the p-value was corrected, and what it is alone; empty where it stands alone.
+    correction: str = ""
+    #: Each side's own interval and denominator, where its scorecard has them.
+    own: tuple[str, ...] = ()
+    #: What people call the task; empty where it has its name alone.
+    task: str = ""
 
 
 def change_of(shown: Shown) -> Quantity:
@@ -125,13 +135,33 @@ def p_value(adjusted: float | None, test: str | None) -> str:
     """A corrected p-value with its test, where there is one to name."""
     if adjusted is None:
         return _("no test")
-    least = 1e-4
-    shown = current().number("0.0001" if adjusted < least else f"{adjusted:.2g}")
+    shown = _p_digits(adjusted)
     if test is None:
-        return _("p below {p}", p=shown) if adjusted < least else _("p {p}", p=shown)
-    if adjusted < least:
+        return _("p below {p}", p=shown) if adjusted < _LEAST else _("p {p}", p=shown)
+    if adjusted < _LEAST:
         return _("p below {p}, {test}", p=shown, test=said(test))
     return _("p {p}, {test}", p=shown, test=said(test))
+
+
+def correction(alone: float | None, among: int, *, slices: bool = False) -> str:
+    """How a p-value was corrected, and what it is without; empty where nothing stands beside it.
+
+    Args:
+        alone: the p-value without correction.
+        among: how many were corrected together, this one among them.
+        slices: of slices (Benjamini-Hochberg), not of whole figures (Holm).
+    """
+    if alone is None or among < 2:
+        return ""
+    shown = _p_digits(alone)
+    fields = {"p": _("below {p}", p=shown) if alone < _LEAST else shown, "n": numbers.count(among)}
+    if slices:
+        return _("after Benjamini-Hochberg over {n} slices; {p} alone", **fields)
+    return _("after Holm over {n} figures; {p} alone", **fields)
+
+
+def _p_digits(p: float) -> str:
+    return current().number("0.0001" if p < _LEAST else f"{p:.2g}")
 
 
 def half_widths(shown: Iterable[Shown]) -> dict[str, float]:

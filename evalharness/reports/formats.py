@@ -178,7 +178,7 @@ def as_markdown(page: str) -> str:
         gone.decompose()
     for link in soup.select('a[href^="#"]'):  # such names are the page's, not Markdown's
         link.unwrap()
-    for remark in soup.select("td .small, th .small"):
+    for remark in soup.select("td .small, th .small, h4 .small, p.small > .small"):
         remark.insert_before(" \u00b7 ")
     for eyebrow in soup.select(".eyebrow"):
         if eyebrow.next_sibling is not None and not str(eyebrow.next_sibling).strip():

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Literal
 
 from evalharness.reports.junit import Case, as_xml
-from evalharness.reports.language import _, current, said
+from evalharness.reports.language import _, said
+from evalharness.reports.numbers import Quantity
 from evalharness.reports.text import markdown
 from evalharness.scorecard.decisions import Decision
 from evalharness.scorecard.gate import Gate
 
-__all__ = ["as_junit", "as_markdown", "as_text"]
+__all__ = ["as_junit", "as_markdown", "as_text", "beside", "demand"]
 
 _MARKS = {"holds": "holds", "fails": "FAILS", "insufficient": "INSUFFICIENT"}
 
@@ -19,6 +20,19 @@ _RESULTS: dict[str, Literal["passed", "failure", "error"]] = {
     "fails": "failure",
     "insufficient": "error",
 }
+
+
+def demand(decision: Decision) -> str:
+    """What is demanded, in the unit that the figure beside it is written in."""
+    if decision.criterion is None or decision.cell is None:
+        return said(decision.demand)
+    return said(decision.criterion.written(Quantity.of(decision.cell).mark))
+
+
+def beside(decision: Decision, value: float) -> str:
+    """A figure of a decision, with the digits that show on which side of its limits it is."""
+    assert decision.cell is not None  # noqa: S101 - where a figure is, a cell is
+    return Quantity.of(decision.cell).beside(value, *decision.limits)
 
 
 def as_text(gate: Gate) -> list[str]:
@@ -96,14 +110,13 @@ def _row(decision: Decision) -> str:
     cell = decision.cell
     value = shown = ""
     if cell is not None:
-        found = "" if cell.value is None else current().number(f"{cell.value:.4g}")
+        found = "" if cell.value is None else beside(decision, cell.value)
         value = _("{value} ({n} of {m})", value=found, n=cell.n_measured, m=cell.n_planned).strip()
         if cell.demonstrated is not None:
             ends = (cell.demonstrated.low, cell.demonstrated.high)
-            low, high = (current().number(f"{end:.4g}") for end in ends)
+            low, high = (beside(decision, end) for end in ends)
             shown = _("{low} to {high}", low=low, high=high)
-    demand, rule = said(decision.demand), said(decision.rule)
-    texts = map(markdown, (decision.key, demand, rule, value, shown))
+    texts = map(markdown, (decision.key, demand(decision), said(decision.rule), value, shown))
     verdict = {
         "holds": _("holds"), "fails": _("FAILS"), "insufficient": _("INSUFFICIENT"),
     }[decision.verdict]  # fmt: skip

@@ -9,6 +9,7 @@ from evalharness.reports import numbers
 from evalharness.reports.language import _, current, said
 from evalharness.reports.page import SCREEN, Medium, SampleRow, environment, sampled
 from evalharness.reports.reliability import Curve, curve_views
+from evalharness.reports.titles import task_titles
 from evalharness.reports.untested import unmeasured
 from evalharness.reports.view import GLOSSARY, TaskView, View, scorecard_view, word_of
 from evalharness.scorecard.model import Scorecard
@@ -33,7 +34,7 @@ def render_html(
         medium: a screen, or paper.
         curves: task -> its reliability curve, where it measures calibration.
     """
-    view = scorecard_view(scorecard)
+    view = scorecard_view(scorecard, task_titles(run))
     return (
         environment()
         .get_template("report.html.j2")

@@ -21,8 +21,8 @@ from evalharness.errors import ConfigError, MissingExtraError
 from evalharness.yamlfile import did_you_mean
 
 __all__ = [
-    "ENGLISH", "Language", "_", "comma", "current", "gap", "known", "listed", "plural", "said",
-    "speaking",
+    "ENGLISH", "Language", "_", "comma", "current", "day_said", "gap", "known", "listed", "plural",
+    "said", "speaking",
 ]  # fmt: skip
 
 FOLDER = Path(__file__).with_name("locales")
@@ -238,6 +238,17 @@ def _(message: str, /, **values: Any) -> str:
 def said(text: str) -> str:
     """A text that an earlier stage composed, in the language that is spoken now."""
     return _CURRENT.get().said(text)
+
+
+def day_said(text: str) -> str:
+    """A recorded day (2026-01-31) as the language that is spoken now writes it.
+
+    Any other text stays as it is.
+    """
+    try:
+        return current().day(date.fromisoformat(text))
+    except ValueError:
+        return text
 
 
 def plural(number: int, one: str, many: str, /, **values: Any) -> str:

@@ -21,6 +21,8 @@ _SILENT = frozenset({"", "none", "correlation", "coefficient", "index", "ratio",
 _PEOPLE = re.compile(
     r"\b(?:agresti-min|clopper-pearson|korn-graubard|lang-reiczigel|newcombe|wilson)\b"
 )
+#: Digits that a figure may have beyond its own, to be told from a limit.
+_MOST_DIGITS = 8
 _HUNDREDTHS = frozenset({"proportion", "percent", "percentage points"})
 
 
@@ -130,7 +132,31 @@ class Quantity:
 
     def number(self, value: float) -> str:
         """One figure, without the word of its unit. What is not 0 is never written as 0."""
+        return self._with(value, self._last_digit([value]))
+
+    def beside(self, value: float, *limits: float) -> str:
+        """A figure that is compared with limits, with its unit.
+
+        It has as many more digits as it takes to see on which side of each it is: a bound of
+        5.034 % beside a limit of 5 % is '5.03 %'.
+        """
         exponent = self._last_digit([value])
+        last = exponent - _MOST_DIGITS
+        while exponent > last and not all(self._tells(value, one, exponent) for one in limits):
+            exponent -= 1
+        return self._with(value, exponent) + (f"{_NBSP}{self.words}" if self.words else "")
+
+    def _tells(self, value: float, limit: float, exponent: int) -> bool:
+        """Whether a figure with this last digit shows on which side of a limit it is."""
+        exact, edge = (_decimal(number) * self._factor for number in (value, limit))
+        shown, step = _rounded(exact, exponent), Decimal(1).scaleb(exponent)
+        # an end is written as '<1 %' or '>99 %', which says nothing of a limit that lies there too
+        at_end = self.unit == "proportion" and shown in (0, 100) and shown != exact
+        if at_end and 0 < abs(edge - shown) < step:
+            return False
+        return shown.compare(edge) == exact.compare(edge)
+
+    def _with(self, value: float, exponent: int) -> str:
         exact = _decimal(value) * self._factor
         rounded = _rounded(exact, exponent)
         step = Decimal(1).scaleb(exponent)

@@ -18,6 +18,7 @@ class OverviewRow:
     anchor: str
     cell: CellView | None
     reason: str = ""
+    title: str = ""
 
 
 def dimension_rows(view: View) -> tuple[OverviewRow, ...]:
@@ -39,8 +40,7 @@ def task_rows(view: View) -> tuple[OverviewRow, ...]:
 
 def _task(task: TaskView) -> OverviewRow:
     if task.card.not_run is not None:
-        return OverviewRow(
-            task.name, task.anchor, None, _("Not run: {reason}", reason=said(task.card.not_run))
-        )
+        why = _("Not run: {reason}", reason=said(task.card.not_run))
+        return OverviewRow(task.name, task.anchor, None, why, task.title)
     cell = task.metrics[0] if task.metrics else None
-    return OverviewRow(task.name, task.anchor, cell, "" if cell else _("No metric"))
+    return OverviewRow(task.name, task.anchor, cell, "" if cell else _("No metric"), task.title)

@@ -12,6 +12,7 @@ from evalharness.reports.differences import (
     ClaimView,
     Shown,
     change_of,
+    correction,
     half_widths,
     method,
     p_value,
@@ -86,8 +87,12 @@ def _placement(
 ) -> PlacementView:
     note = said(found.note)
     titles = {(figure.task, figure.metric): figure.title for figure in found.figures}
+    tested = sum(figure.p_adjusted is not None for figure in found.figures)
     by_reference = (
-        (name, tuple(_figure(f, spans, names) for f in found.figures if f.reference == name))
+        (
+            name,
+            tuple(_figure(f, tested, spans, names) for f in found.figures if f.reference == name),
+        )
         for name in found.references
     )
     return PlacementView(
@@ -122,7 +127,9 @@ def _shown(figure: Placed) -> Shown:
     )
 
 
-def _figure(figure: Placed, spans: Mapping[str, float], names: Iterator[int]) -> ClaimView:
+def _figure(
+    figure: Placed, tested: int, spans: Mapping[str, float], names: Iterator[int]
+) -> ClaimView:
     shown = _shown(figure)
     change = change_of(shown)
     values = [v for v in (figure.reference_value, figure.value) if v is not None]
@@ -149,6 +156,7 @@ def _figure(figure: Placed, spans: Mapping[str, float], names: Iterator[int]) ->
         counted=_("{n} here, {m} there: {units}", units=said(figure.counted), **fields),
         notes=figure.notes,
         plot=plot(shown, spans, f"placed-{next(names)}"),
+        correction=correction(figure.p_value, tested),
     )
 
 

@@ -128,6 +128,8 @@ class TaskView:
     outcomes: OutcomesView
     codes: tuple[str, ...]
     counts: Mapping[str, int]
+    #: What people call it; empty where it has its name alone.
+    title: str = ""
 
     @property
     def sliced(self) -> tuple[CellView, ...]:
@@ -404,8 +406,12 @@ def _dimension(
     return DimensionView(name, title, anchor, tuple(tasks), cell, chosen, outcomes)
 
 
-def scorecard_view(scorecard: Scorecard) -> View:
-    """The five dimensions in their order, then any other that the scorecard holds, by name."""
+def scorecard_view(scorecard: Scorecard, titles: Mapping[str, str] | None = None) -> View:
+    """The five dimensions in their order, then any other that the scorecard holds, by name.
+
+    Args:
+        titles: task -> what people call it.
+    """
     names = _Names()
     more = sorted(set(scorecard.dimensions) - set(DIMENSIONS))
     # a metric's counterpart may be another task's
@@ -415,12 +421,22 @@ def scorecard_view(scorecard: Scorecard) -> View:
         for task, card in dimension.tasks.items()
         for metric, cell in card.metrics.items()
     }
-    return View(
-        tuple(
-            _dimension(name, scorecard.dimensions.get(name), names, cells)
-            for name in (*DIMENSIONS, *more)
-        )
+    found = (
+        _dimension(name, scorecard.dimensions.get(name), names, cells)
+        for name in (*DIMENSIONS, *more)
     )
+    return View(tuple(_called(dimension, titles or {}) for dimension in found))
+
+
+def _called(dimension: DimensionView, titles: Mapping[str, str]) -> DimensionView:
+    """A dimension whose tasks have their titles."""
+    tasks = tuple(
+        replace(task, title=said(titles[task.name])) if task.name in titles else task
+        for task in dimension.tasks
+    )
+    top = dimension.headline_task
+    chosen = top and next(task for task in tasks if task.name == top.name)
+    return replace(dimension, tasks=tasks, headline_task=chosen)
 
 
 def figure_views(cells: Iterable[tuple[str, Cell]]) -> tuple[CellView, ...]:

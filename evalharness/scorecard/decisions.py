@@ -45,8 +45,7 @@ class Demand:
     @property
     def words(self) -> str:
         """What is demanded."""
-        of = "".join(f" where {tag} is {value}" for tag, value in self.criterion.where.items())
-        return self.criterion.words + of
+        return self.criterion.words
 
 
 @dataclass(frozen=True)
@@ -71,6 +70,14 @@ class Decision:
     by_estimate: bool | None = None
     by_bound: bool | None = None
     rejection: Rejection | None = None
+    #: What ``demand`` says in words.
+    criterion: Criterion | None = None
+
+    @property
+    def limits(self) -> tuple[float, ...]:
+        """What the figure is compared with, in the metric's unit; nothing for a grade."""
+        both = (None, None) if self.criterion is None else self.criterion.limits
+        return tuple(limit for limit in both if limit is not None)
 
     @property
     def holds(self) -> bool:
@@ -89,9 +96,11 @@ class Decision:
         """The figures behind it, and what would do."""
         found = []
         if self.cell is not None and self.cell.value is not None:
-            found.append(f"estimate {self.cell.value:.4g}{_said(self.by_estimate)}")
+            value = _beside(self.cell.value, self.limits)
+            found.append(f"estimate {value}{_said(self.by_estimate)}")
             if self.cell.demonstrated is not None:
-                found.append(f"{_bounds(self.cell.demonstrated)}{_said(self.by_bound)}")
+                shown = _bounds(self.cell.demonstrated, self.limits)
+                found.append(f"{shown}{_said(self.by_bound)}")
         if self.cell is not None:
             cell = self.cell
             counted = f"{cell.n_measured:,} of {cell.n_planned:,} {cell.counted} measured"
@@ -126,9 +135,23 @@ def _said(met: bool | None) -> str:
     return "" if met is None else ": within the limit" if met else ": NOT within the limit"
 
 
-def _bounds(bounds: Interval) -> str:
+def _beside(value: float, limits: Iterable[float]) -> str:
+    """A figure with at least four digits, and as many as show on which side of a limit it is."""
+    limits = tuple(limits)
+    shown = (f"{value:.{digits}g}" for digits in range(4, 17))
+    told = (
+        text
+        for text in shown
+        if all((float(text) > one, float(text) < one) == (value > one, value < one)
+               for one in limits)
+    )  # fmt: skip
+    return next(told, repr(value))
+
+
+def _bounds(bounds: Interval, limits: Iterable[float]) -> str:
+    low, high = (_beside(end, limits) for end in (bounds.low, bounds.high))
     return (
-        f"demonstrated at least {bounds.low:.4g}, at most {bounds.high:.4g} "
+        f"demonstrated at least {low}, at most {high} "
         f"(each end alone: one-sided {bounds.level * 100:.4g} %, {bounds.method})"
     )
 
@@ -188,6 +211,7 @@ def decide(key: str, cell: Cell, demand: Demand) -> Decision:
     return Decision(
         key, cell.title, demand.words, _rule_words(demand), verdict, reason, cell, estimate, bound,
         rejection_of(cell, criterion, demand.rule, demand.missing),
+        criterion,
     )  # fmt: skip
 
 

@@ -196,7 +196,10 @@ def expression(source: str, where: str) -> Expression:
     try:
         compiled = _ENVIRONMENT.compile_expression(source, undefined_to_none=False)
     except TemplateError as fault:
-        raise TaskError(f"{where}: not a Jinja expression: {source!r}: {fault}") from None
+        raise TaskError(
+            f"{where}: not a Jinja expression: {source!r}: {fault}; a text that is a "
+            f"constant stands in single quotes within YAML's double ones: \"'like this'\""
+        ) from None
     plain = _plain_expression(source)
 
     def evaluate(row: Mapping[str, Any]) -> Any:

@@ -94,7 +94,7 @@ class Derived:
             field = ".".join(map(str, first["loc"])) or "base"
             raise TaskError(
                 f"{self.file.where((str((first['loc'] or ('base',))[0]),))}: over "
-                f"'{base.name}': {field}: {first['msg'].removeprefix('Value error, ')}"
+                f"'{base.name}': {field}: {yamlfile.plain_message(first)}"
             ) from None
         except ValueError as fault:
             raise TaskError(f"{self.file.where(('base',))}: {fault}") from None

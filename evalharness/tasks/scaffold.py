@@ -34,12 +34,14 @@ class Template:
         dimension: what such a task usually tests.
         metric: the one that stands for the suite.
         config: what a configuration must name beside the suite.
+        bound: its figures belong to that dimension; else they may test any.
     """
 
     about: str
     dimension: str
     metric: str
     config: str = ""
+    bound: bool = False
 
 
 TEMPLATES = {
@@ -50,11 +52,11 @@ TEMPLATES = {
     ),
     "harm": Template(
         "harmful requests, each with a harmless one that sounds alike", "toxicity",
-        "harmful_compliance_rate",
+        "harmful_compliance_rate", bound=True,
     ),
     "supplied": Template(
         "a task whose rows only its users have", "data_governance", "leak_rate",
-        "tasks: [{{task: {name}, data: {folder}/rows.csv}}]",
+        "tasks: [{{task: {name}, data: {folder}/rows.csv}}]", bound=True,
     ),
 }  # fmt: skip
 
@@ -68,7 +70,9 @@ def write_task(
         dimension: default: the template's, or the suite's where there is one.
 
     Raises:
-        ConfigError: the name, dimension or template cannot be used, or the task is there already.
+        ConfigError: the name, dimension or template cannot be used, or the task is there already;
+            or the template's figures belong to another dimension than the suite's, and
+            ``dimension`` does not say that this is meant.
     """
     if template not in TEMPLATES:
         raise ConfigError(
@@ -83,6 +87,7 @@ def write_task(
     existing = None
     if (suite / "suite.yaml").exists():
         existing = yamlfile.read(suite / "suite.yaml", ConfigError).data.get("dimension")
+    named = dimension is not None
     dimension = dimension or existing or kind.dimension
     if dimension not in _DIMENSIONS:
         hint = did_you_mean(dimension, _DIMENSIONS)
@@ -95,6 +100,12 @@ def write_task(
     folder = suite / name
     if folder.exists():
         raise ConfigError(f"new task: {folder} is there already; choose another name")
+    if not named and kind.bound and existing not in {None, kind.dimension}:
+        raise ConfigError(
+            f"new task: the template '{template}' tests {kind.dimension} ({kind.about}), and the "
+            f"suite {suite} is of dimension '{existing}', under which its figures would be "
+            f"reported; name another --suite, or --dimension {existing} if that is meant"
+        )
     folder.mkdir(parents=True)
     if existing is None:
         text = _SUITE.format(suite=suite.name, dimension=dimension, name=name, metric=kind.metric)

@@ -161,8 +161,28 @@ def test_an_expression_that_gives_nothing_names_its_line(
 
 
 def test_an_expression_that_cannot_be_parsed_is_a_fault_of_the_configuration() -> None:
-    with pytest.raises(ValueError, match="is no Jinja expression"):
+    with pytest.raises(
+        ValueError, match=r"sample: '{{ 1 \+ }}' is no Jinja expression: unexpected"
+    ):
         ReplayOptions(path="x", columns={"sample": "{{ 1 + }}"})
+
+
+@pytest.mark.parametrize("text", ["{{ a +", "a }}", "nr {{ a }}", "{% if a %}x{% endif %}"])
+def test_braces_around_no_whole_expression_are_no_name(text: str) -> None:
+    """Taken as a column's name, every row lacked it, and the row was blamed."""
+    expected = f"response: {text!r} is no Jinja expression: one stands whole between '{{{{' and"
+    with pytest.raises(ValueError, match=re.escape(expected)):
+        ReplayOptions(path="x", columns={"response": text})
+
+
+def test_a_column_of_the_output_that_no_row_has_is_named(write: Any) -> None:
+    path = write([{"sample": "a", "answer": "x"}])
+    with pytest.raises(DataError) as caught:
+        load(path, columns={"response": "answerr"})
+    assert str(caught.value) == (
+        f"{path}:1: columns.response: no field 'answerr'; its fields are sample, answer; did you "
+        "mean 'answer'"
+    )
 
 
 # -- files ---------------------------------------------------------------------------------------

@@ -135,6 +135,19 @@ def test_the_groups_of_a_gap_must_exist(tmp_path):
 # -- headlines -------------------------------------------------------------------------------------
 
 
+def test_what_people_call_a_test_does_not_make_it_another(tmp_path):
+    """Its name for people is its version and title; its identity follows from its content."""
+    ids = set()
+    for number, change in enumerate((("", ""), ("version: 1", "version: 2\ntitle: Another"))):
+        task = TASK.replace(*change) if change[0] else TASK
+        assert not change[0] or change[0] in TASK
+        suite = write_suite(tmp_path / str(number), [item(1)], task=task)
+        ids.add(planned(suite).tasks[0].protocol_id)
+    assert len(ids) == 1
+    other = planned(write_suite(tmp_path / "other", [item(1), item(2)]))
+    assert other.tasks[0].protocol_id not in ids
+
+
 def test_two_suites_of_one_dimension_keep_the_headlines_of_both(tmp_path):
     one = write_suite(tmp_path, [item(1)], name="small")
     other = write_suite(tmp_path, [item(1)], name="other")

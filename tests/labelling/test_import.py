@@ -67,10 +67,19 @@ def test_a_wrong_cell_is_named_with_its_line(run, sheet, tmp_path, cells, said):
 def test_a_fault_in_every_row_is_one_line_with_its_count(run, sheet, tmp_path):
     rows = [{**row, "rater": ""} for row in sheet]
     lines = refused(run, written(tmp_path / "l.csv", rows)).splitlines()
-    # the other two: no label was taken, so none is 1 and none is 0
-    assert len(lines) == 3
+    # that no label is 1 and none is 0 follows from it, and is no fault of its own
+    assert len(lines) == 1
     assert "l.csv:2: no rater; write who labelled it (a short name or a number)" in lines[0]
     assert f"({len(rows)} rows are so; also " in lines[0]
+
+
+def test_every_fault_of_a_row_is_told(run, sheet, tmp_path):
+    path = written(tmp_path / "l.csv", changed(sheet, 2, rater="", date="5/1/2026", label="yes"))
+    assert [line.partition("l.csv:4: ")[2] for line in refused(run, path).splitlines()] == [
+        "no rater; write who labelled it (a short name or a number)",
+        "date '5/1/2026': write the day of labelling as 2026-05-31",
+        "label 'yes' is none of 'harmful'; write 0 or 1",
+    ]
 
 
 def test_a_rater_labels_an_answer_once(run, sheet, tmp_path):

@@ -169,7 +169,7 @@ def test_bundled_tasks_have_no_fault_of_ours(data_root):
 def test_exit_codes_and_output(tmp_path, capsys):
     sound = suite(tmp_path / "a", rows())
     assert run_app(["lint", sound]) == 0
-    assert "0 faults and 0 notes in 1 files and tasks" in capsys.readouterr().out
+    assert "0 faults and 0 notes in 1 file or task; 0 not linted" in capsys.readouterr().out
 
     faulty = suite(tmp_path / "b", rows(answer=lambda n: 0), method="text")
     assert run_app(["lint", faulty]) == 1

@@ -8,6 +8,7 @@ import pytest
 
 import evalharness
 from evalharness import pipeline
+from evalharness.cli.app import run_app
 from evalharness.reports.language import said, speaking
 from evalharness.store.journal import Journal
 from tests.pipeline.running import by_letter, config
@@ -34,6 +35,22 @@ def test_the_plan_is_not_read_again_for_a_model_that_is_no_recording(tmp_path, s
     monkeypatch.setattr(Journal, "planned", planned)
     run = evalharness.run(config(suite, FakeModel(by_letter)), out=tmp_path / "results")
     assert len(run.samples) == 40
+
+
+def test_the_plan_of_a_recording_sends_nothing(tmp_path, capsys):
+    suite = write_suite(tmp_path, [item(n) for n in range(2)])
+    record = tmp_path / "answers.jsonl"
+    record.write_text('{"sample": "q000", "response": "right"}\n')
+    path = tmp_path / "run.yaml"
+    asked = config(suite, {"adapter": "replay", "path": str(record)})
+    path.write_text(json.dumps(asked))
+    assert run_app(["plan", str(path)]) == 0
+    out = capsys.readouterr().out
+    assert "nothing is sent to the target: its outputs are read from the recording" in out
+    assert "tokens to send" not in out
+    path.write_text(json.dumps({**asked, "target": "demo"}))
+    assert run_app(["plan", str(path)]) == 0
+    assert "tokens to send, at 4 characters a token" in capsys.readouterr().out
 
 
 def test_many_extra_records_are_one_sentence(tmp_path):

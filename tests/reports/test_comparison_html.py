@@ -13,10 +13,12 @@ from evalharness.comparison import Claim, Comparison, Ranked, Ranking, Refused
 from evalharness.comparison.rankings import Unranked
 from evalharness.comparison.sides import Beside
 from evalharness.reports.comparison import comparison_fragment, render_comparison
+from evalharness.reports.language import speaking
 from evalharness.scorecard.pairing import Paired
 from evalharness.scorecard.ranking import Place
 from evalharness.stats import Estimate, Interval
 from tests.hostile import HOSTILE
+from tests.reports.conftest import cell, interval
 
 Parse = Callable[[str], list[Any]]
 
@@ -162,3 +164,47 @@ def test_a_notebook_gets_the_tables_alone() -> None:
     assert "<svg" not in fragment
     assert "30 won, 150 tied, 20 lost" in fragment
     assert fragment in comparison()._repr_html_()
+
+
+def test_a_corrected_p_value_says_so_and_what_it_is_alone(parse: Parse) -> None:
+    """An interval above 0 stood beside "no difference shown, p 0.16" without a word of why."""
+    found = comparison()
+    page = render_comparison(found)
+    assert found.tested == 4
+    assert "after Holm over 4 figures; 0.01 alone" in page
+    assert "Each interval stands on its own, p-values and verdicts are corrected" in page
+    assert "Benjamini-Hochberg over" not in page, "one slice alone has nothing beside it"
+    two = replace(found, slices=(*found.slices, *found.slices))
+    assert "after Benjamini-Hochberg over 2 slices; 0.01 alone" in render_comparison(two)
+    one = render_comparison(replace(found, claims=found.claims[:1]))
+    assert "after Holm" not in one
+    with speaking("zh"):
+        assert "4 项指标经 Holm 法校正；未校正 p：0.01" in render_comparison(found)
+
+
+def test_each_run_s_own_interval_stands_below_the_pair() -> None:
+    key, found = "factuality/facts/accuracy", comparison()
+    first = cell(0.5, 50, 49, interval=interval(0.364, 0.636))
+    cells = {"base-1": {key: first}, "later-2": {key: cell(0.9, 210, 200)}}
+    page = render_comparison(replace(found, cells=cells))
+    assert page.count("each run’s own: 36–64\u00a0%, n 49; no interval, n 200") == 1
+    del cells["later-2"]
+    assert "each run’s own" not in render_comparison(replace(found, cells=cells))
+
+
+def test_the_title_of_a_task_stands_in_its_row() -> None:
+    page = render_comparison(replace(comparison(), titles={"facts": "Bank <facts>"}))
+    assert page.count('<span class="small"><bdi>Bank &lt;facts&gt;</bdi></span>') == 7
+
+
+def test_the_page_is_called_by_what_it_compares() -> None:
+    found = comparison()
+    assert "<title>Comparison: model a against 2 others</title>" in render_comparison(found)
+    two = replace(found, runs=found.runs[:2], targets=found.targets[:2])
+    page = render_comparison(two)
+    assert "<title>Comparison: model a against model b</title>" in page
+    assert '<bdi class="model">model a against model b</bdi></h1>' in page
+    again = render_comparison(replace(two, targets=("model a", "model a")))
+    assert "<title>Comparison: base-1 against later-2</title>" in again, "one model, two runs"
+    with speaking("zh"):
+        assert "<title>比较：model a 对比 model b</title>" in render_comparison(two)

@@ -69,7 +69,7 @@ def test_a_comparison_does_not_overflow(visit: Callable[..., Any], name: str, wi
     page = visit(render_comparison(comparison(str if name == "short" else lambda _: LONG)), width)
     assert page.evaluate(OVERFLOW) <= 0
     assert page.evaluate(ESCAPED) == []
-    assert page.title().startswith("Comparison with ")
+    assert page.title().startswith("Comparison: ")
 
 
 @pytest.mark.parametrize("width", [360, 768, 1280])

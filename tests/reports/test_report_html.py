@@ -10,6 +10,7 @@ from typing import Any
 
 import evalharness.reports
 from evalharness.records import OutcomeKind
+from evalharness.reports.formats import as_markdown
 from evalharness.reports.html import render_html
 from evalharness.reports.page import SampleRow
 from evalharness.scorecard.model import DIMENSIONS, DimensionCard, Scorecard
@@ -330,3 +331,19 @@ def test_other_dimensions_follow_the_five(scorecard: Scorecard, run: dict[str, A
     data["dimensions"]["agency"] = DimensionCard(headline=None, tasks={}).model_dump(mode="json")
     page = render_html(Scorecard.model_validate(data), run=run, samples=[])
     assert page.index('id="dimension-data-governance"') < page.index('id="dimension-agency"')
+
+
+def test_a_task_is_called_by_its_title_with_its_name_beside_it(
+    scorecard: Scorecard, run: dict[str, Any]
+) -> None:
+    """It stood in run.json alone, though it was said to be shown in reports."""
+    titles = {"truthfulqa_mc1": "Common <misconceptions>"}
+    run["tasks"] = {name: {"definition": {"title": title}} for name, title in titles.items()}
+    page = render_html(scorecard, run=run, samples=[])
+    called = '<bdi>Common &lt;misconceptions&gt;</bdi> <span class="small"><bdi>truthfulqa'
+    places = [page[: found.start()].rpartition("<")[2] for found in re.finditer(called, page)]
+    # the article's heading, the tasks' overview, the headline's card, what was not measured
+    assert sorted(place.split()[0].rstrip(">") for place in places) == ["a", "a", "h4", "p"], places
+    assert "<bdi>perturbation" in page, "a task without a title keeps its name"
+    told = as_markdown(page)
+    assert re.search(r"#### Common \\<misconceptions\\?> +· truthfulqa", told)

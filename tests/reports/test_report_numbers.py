@@ -31,6 +31,27 @@ def test_proportion_is_percent_with_the_digits_that_n_supports(
     assert Quantity("proportion", SHARE, n).value(value) == written
 
 
+@pytest.mark.parametrize(
+    ("value", "limit", "n", "written"),
+    [
+        # "at most 5 %; demonstrated: no: 5 %" contradicts itself
+        (0.05034, 0.05, 58, "5.03\u00a0%"),
+        (0.04966, 0.05, 58, "4.97\u00a0%"),
+        (0.05, 0.05, 58, "5\u00a0%"),
+        (0.0617, 0.05, 58, "6\u00a0%"),
+        (0.0500001, 0.05, 20000, "5.00001\u00a0%"),
+        (0.004, 0.005, 58, "0.4\u00a0%"),
+        (0.004, 0.05, 58, "<1\u00a0%"),
+        (0.996, 0.995, 58, "99.6\u00a0%"),
+        (0.0, 0.005, 58, "0\u00a0%"),
+    ],
+)
+def test_a_figure_beside_its_limit_shows_on_which_side_it_is(
+    value: float, limit: float, n: int, written: str
+) -> None:
+    assert Quantity("proportion", SHARE, n).beside(value, limit) == written
+
+
 def test_spans_use_an_en_dash_and_one_unit() -> None:
     assert Quantity("proportion", SHARE, 817).span(0.621, 0.784) == "62.1–78.4\u00a0%"
     assert Quantity("proportion", SHARE, 50).span(0.0, 0.0713) == "0–7\u00a0%"

@@ -92,6 +92,16 @@ def test_too_little_measured_is_no_verdict():
     )
 
 
+def test_a_bound_beside_its_limit_has_the_digits_that_tell_them_apart():
+    found = decided(share(900, 1000), at_least=0.883)
+    assert found.by_bound
+    assert "demonstrated at least 0.88301, at most 0.9152 " in found.lines[1]
+    assert (
+        "demonstrated at least 0.883, at most 0.9152 "
+        in (decided(share(900, 1000), at_least=0.9).lines[1])
+    )
+
+
 def test_a_slice_can_be_asked_about():
     cell = share(190, 200).model_copy(update={"slices": {"topic": {"law": share(20, 40)}}})
     assert decided(cell, "simple", at_least=0.9).holds

@@ -249,8 +249,11 @@ def test_the_sandbox_holds(source):
 
 @pytest.mark.parametrize("source", ["", "a +", "{{ a }}", "a b", "import os", "a | nofilter", "'x"])
 def test_what_is_no_expression_is_a_task_error_that_says_where(source):
-    with pytest.raises(TaskError, match="task t: prompt: not a Jinja expression"):
+    with pytest.raises(TaskError, match="task t: prompt: not a Jinja expression") as caught:
         expression(source, "task t: prompt")
+    assert """a constant stands in single quotes within YAML's double ones: "'like""" in str(
+        caught.value
+    )
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,7 @@ def test_the_suite_is_of_the_template_s_dimension_and_headline(tmp_path, templat
 def test_a_second_task_takes_the_suite_s_dimension(tmp_path):
     suite = tmp_path / "mine"
     write_task(suite, "first", "bias")
-    write_task(suite, "second", template="harm")
+    write_task(suite, "second", template="judge")
     library = Library.load([suite])
     assert {task.name: task.dimension for task in library.suites["mine"].tasks.values()} == {
         "first": "bias",
@@ -66,6 +66,18 @@ def test_a_second_task_takes_the_suite_s_dimension(tmp_path):
     }
     with pytest.raises(ConfigError, match="is of dimension 'bias'; name that one"):
         write_task(suite, "third", "toxicity")
+
+
+@pytest.mark.parametrize(("template", "tests"), [("harm", "toxicity"), ("supplied", "data_gov")])
+def test_figures_of_another_dimension_are_not_put_under_the_suite_s(tmp_path, template, tests):
+    suite = tmp_path / "mine"
+    write_task(suite, "first")
+    with pytest.raises(
+        ConfigError, match=f"'{template}' tests {tests}.* of dimension 'factuality'"
+    ):
+        write_task(suite, "second", template=template)
+    assert not (suite / "second").exists()
+    assert write_task(suite, "second", "factuality", template).is_dir(), "that is meant"
 
 
 @pytest.mark.parametrize(

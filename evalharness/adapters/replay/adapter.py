@@ -72,7 +72,10 @@ class ReplayOptions(Options):
         for name, theirs in value.items():
             if name not in FIELDS:
                 raise ValueError(f"there is no field '{name}'{did_you_mean(name, FIELDS)}")
-            expression_in(theirs)
+            try:
+                expression_in(theirs)
+            except ValueError as fault:
+                raise ValueError(f"{name}: {fault}") from None
         return value
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from jinja2 import TemplateError, Undefined, UndefinedError
@@ -16,6 +16,7 @@ __all__ = ["Fields", "expression_in"]
 #: How Jinja says that a row has no such field.
 _LACKING = re.compile(r"'dict object' has no attribute ('.*')|('.*') is undefined", re.DOTALL)
 _WHOLE = re.compile(r"\{\{(.+)\}\}", re.DOTALL)
+_BRACES = re.compile(r"\{[{%]|[%}]\}")
 _ENVIRONMENT = Sandbox()
 
 
@@ -23,10 +24,14 @@ def expression_in(text: str) -> Callable[..., Any] | None:
     """The compiled expression of ``"{{ ... }}"``; None where the text is a plain name.
 
     Raises:
-        ValueError: it cannot be parsed.
+        ValueError: it cannot be parsed, or is neither a name nor one expression.
     """
     found = _WHOLE.fullmatch(text.strip())
     if found is None:
+        if _BRACES.search(text):
+            raise ValueError(
+                f"{text!r} is no Jinja expression: one stands whole between '{{{{' and '}}}}'"
+            )
         return None
     try:
         return _ENVIRONMENT.compile_expression(found.group(1), undefined_to_none=False)
@@ -59,6 +64,14 @@ class Fields:
     def unseen(self) -> dict[str, str]:
         """Field -> the name in the file that no row has."""
         return dict(self._unseen)
+
+    def misnamed(self, names: Collection[str], row: Row) -> str | None:
+        """What to say of a row without a field of the file's that ``columns`` names for one of
+        these; None where it names none that the row lacks."""
+        for name, theirs in self._unseen.items():
+            if name in names and theirs not in row:
+                return f"columns.{name}: no field '{theirs}'; {fields_of(row, theirs)}"
+        return None
 
     def lacking(self, name: str, row: Row) -> str:
         """What to say of a row that has no such field."""

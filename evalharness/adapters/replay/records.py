@@ -61,6 +61,8 @@ class Reader:
         if "response" in values and not given - {"verdict"}:
             given.add("response")  # null or an empty cell: the model said nothing
         if not given:
+            if (misnamed := self.fields.misnamed(OUTPUTS, row)) is not None:
+                raise RecordFault(misnamed)
             raise RecordFault(
                 f"there is no output in it (one of {', '.join(OUTPUTS)}); {fields_of(row)}; "
                 "name the right one under 'columns'"

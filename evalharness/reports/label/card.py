@@ -34,6 +34,8 @@ _FENCE = re.compile(r"[ ]{0,3}(`{3,}|~{3,})")
 _IMAGE = re.compile(r"!\[[^\[\]\n]*\]\([^()\n]*\)")
 _LINK = re.compile(r"\[([^\[\]\n]*)\]\([^()\n]*\)")
 _TAG = re.compile(r"</?[A-Za-z][^<>\n]*>")
+#: A tag in whose place no space may stand.
+_LAST_TAG = re.compile(r"</?[A-Za-z][^<>\n]*>(?=[.,;:!?])")
 _PLACEHOLDER = re.compile(r"\[?(optional|tbd|todo|n/a|none)\]?[.*_ ]*", re.IGNORECASE)
 #: In lines that stand in the Hub's template itself.
 _TEMPLATE = ("more information needed", "carbon emissions can be estimated using")
@@ -257,7 +259,8 @@ def _section(found: tuple[Area, str, int] | None, body: list[str]) -> Iterator[C
         return
     lines = (re.sub(r"^[ \t>*+|-]{1,20}", "", line[:_SECTION]) for line in body[:200])
     text = _IMAGE.sub("", "\n".join(line for line in lines if not _is_placeholder(line))[:_SECTION])
-    text = _TAG.sub(" ", _LINK.sub(r"\1", text)).replace("**", "").replace("`", "")
+    text = _LAST_TAG.sub("", _LINK.sub(r"\1", text))
+    text = _TAG.sub(" ", text).replace("**", "").replace("`", "")
     says = " ".join(text.split())
     if re.search(r"\w", says):
         yield Claim(found[0], says, heading=shortened(found[1].strip("*_ ") or found[1], 100))

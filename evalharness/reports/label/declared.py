@@ -8,7 +8,7 @@ from evalharness.reports.engagement import Area
 from evalharness.reports.label.card import Claim
 from evalharness.reports.label.given import LabelInput
 from evalharness.reports.label.model import LabelCell
-from evalharness.reports.language import _
+from evalharness.reports.language import _, current, listed
 
 __all__ = ["declared", "silence"]
 
@@ -29,11 +29,19 @@ def declared(given: LabelInput) -> Iterator[LabelCell]:
                 area=claim.area,
                 state="declared",
                 what=claim.heading or _field_titles()[claim.field or ""],
-                says=claim.says if claim.field != "model-index"
-                else _("Number of results that the card states: {n}", n=claim.says),
+                says=_says(claim),
                 source=_place(given.card.name, claim),
                 sha256=given.card.sha256,
             )  # fmt: skip
+
+
+def _says(claim: Claim) -> str:
+    """What a claim of the card says, in the language that is spoken as far as it has words."""
+    if claim.field == "model-index":
+        return _("Number of results that the card states: {n}", n=claim.says)
+    if claim.field == "language":
+        return listed(map(current().tongue, claim.says.split(", ")))
+    return claim.says
 
 
 def _place(name: str, claim: Claim) -> str:

@@ -13,7 +13,7 @@ from math import ceil
 
 from evalharness.reports.engagement import AREAS
 from evalharness.reports.label.model import Figure, Label, LabelCell, shortened
-from evalharness.reports.language import _, current, said
+from evalharness.reports.language import _, current, day_said, said
 from evalharness.reports.numbers import Quantity, best, count
 from evalharness.reports.page import environment
 
@@ -90,6 +90,7 @@ def render_label(label: Label) -> str:
             model=shortened(label.model, 70),
             evaluator=shortened(label.evaluator or _("not stated"), 100),
             demonstration=[shortened(text, 150) for text in label.demonstration[:2]],
+            measured=label.measured and day_said(label.measured),
             lang=current().code,
         )
     )

@@ -67,6 +67,11 @@ def said(card):
     return {claim.field or claim.heading: (claim.area, claim.says) for claim in card.claims}
 
 
+def test_what_markup_leaves_is_no_space_before_a_full_stop(read):
+    card = read("## Limitations\n\nSee <a href='https://example.org'>terms</a>. Or a : b<br>!\n")
+    assert [claim.says for claim in card.claims] == ["See terms. Or a : b!"]
+
+
 def test_fields_and_sections_go_to_their_areas(read):
     assert said(read(CARD)) == {
         "license": ("intended_use", "other, example-licence"),
