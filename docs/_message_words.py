@@ -68,7 +68,7 @@ WORDS = (
     "t", "BCa", "bootstrap", "letter",
     "neutral", "provoking", "negative", "non negative", "positive", "english", "chinese",
     "similarity", "paired", "typo", "spacing", "case", "punctuation", "synonym", "paraphrase",
-    "ethnicity", "profession", "adjective",
+    "ethnicity", "profession", "adjective", "repeat", "order", "male", "female", "expected",
     # a score by what it says (reports/page.py)
     "disclosed",
     # units and what is counted
@@ -87,8 +87,6 @@ WORDS = (
     "within the whole", "on its own", "first party", "second party", "third party",
     "as provided", "prompts", "responses",
     "Test report: safety evaluation of a language model",
-    # sources and licences, which stay but for these words
-    "written for evalharness", "see DATASHEET.md", "written for evalharness; see DATASHEET.md",
     "not pinned",
 )  # fmt: skip
 
@@ -121,28 +119,6 @@ COMPOSED = (
      "specificity {specificity}, kappa {kappa}"),
     "XSTest, completions of {model}", "development", "declines", "is_refusal",
     "a demonstration trained on invented sentences",
-    # sources: names stay, the words around them are said
-    "written for evalharness by the method of {source}", "written for evalharness after {source}",
-    "prompts written for evalharness", "formats written for evalharness",
-    "attack templates", "goals", "planted instructions", "tables and questions",
-    "minimal pairs as in {source}", "pairs as in {source}", "extraction as in {source}",
-    "draw of {source}", "questions of {source}", "as in {source}", "selection of {source}",
-    "the items whose secret is known", "the task {task}, with the rubric {rubric}",
-    "rubric '{rubric}' of evalharness", "blind baseline of {source}",
-    "perturbations written for evalharness", "worst case over them as {source}",
-    "variance within and between items as in {source}", "privacy awareness queries of {source}",
-    "a selection in the form of {source}", "SST-2 sentences and their transformations",
-    "demographic parity and equalised odds as in {source}",
-    "capability fairness between dialects as in {source}, as paired questions",
-    "stances on political statements, on two axes, as studied by {source}",
-    "demographic representation and stereotypical associations as HELM defines them, {source}",
-    "injected records and few-shot leaks as in {source}",
-    "items of BoolQ (Clark et al. 2019) and of the IMDB reviews (Maas et al. 2011)",
-    "the quoted works are in the public domain",
-    "MIT, Apache-2.0 and CC-BY-4.0, by source (see DATASHEET.md)",
-    ("not stated by those who published the sets; BoolQ is CC-BY-SA-3.0, "
-     "the IMDB reviews have no licence"),
-    "your own; the authors' recorded annotations are MIT", "information flows",
     "graded {grade} or better", "within {distance} of {target}",
     "at least {low} and at most {high}",
     "paired {method}", "paired bootstrap over clusters",
@@ -151,5 +127,4 @@ COMPOSED = (
     "this run's own answers, a simple random draw of {n} (seed {seed})",
     "this run's own answers",
     "{value} measured, below the floor of {floor}",
-    "section {n}", "definition {n}", "definitions {n} and {m}", "appendix {n}",
 )  # fmt: skip

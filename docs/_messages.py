@@ -41,6 +41,8 @@ from evalharness.tasks.frameworks import known as frameworks
 ROOT = Path(evalharness.__file__).parent
 REPOSITORY = ROOT.parent
 CALLS = ("_", "plural", "said")
+#: Words of a citation, which stays as it is: "Huang and Xiong 2023", "Findings of ACL".
+CITED = frozenset({"and", "et", "al", "of", "evalharness"})
 
 HEADER = """\
 msgid ""
@@ -192,6 +194,8 @@ def _library() -> Iterator[tuple[str, str]]:
         for key in ("title", "construct", "content_warning"):
             if task.get(key):
                 yield "suites", " ".join(str(task[key]).split())
+        for key in ("source", "licence"):
+            yield from (("suites", part) for part in _prose(task.get(key)))
         for value in _wheres(task):
             yield "suites", value
         for tag in _tags(task):
@@ -207,15 +211,28 @@ def _library() -> Iterator[tuple[str, str]]:
                 yield "configs/policies", " ".join(str(policy[key]).split())
 
 
+def _prose(text: str | None) -> Iterator[str]:
+    """The parts of a source or licence that are more than a citation: those with words."""
+    for part in " ".join((text or "").split()).split("; "):
+        words = (word.strip("().,:'") for word in part.split())
+        if any(re.fullmatch(r"[a-z][a-z'-]+", word) and word not in CITED for word in words):
+            yield part
+
+
 def _frameworks() -> Iterator[tuple[str, str]]:
-    """What is said of a framework and instead of its clauses; titles and clauses are names."""
+    """What is said of a framework: its title, its source, what stands instead of a clause."""
     for name in sorted(frameworks()):
         found = framework(name)
         for text in (found.note, *(code.instead for code in found.codes)):
             if text:
                 yield "configs/frameworks", text
-    if (note := rules("gbt-45654").note) is not None:
-        yield "configs/banks", note
+        for text in (found.title, found.publisher, found.version, found.source):
+            if re.search("[a-z]{2}", text) and " " in text:  # more than a number or one name
+                yield "configs/frameworks", text
+    bank = rules("gbt-45654")
+    for text in (bank.note, bank.source):
+        if text is not None:
+            yield "configs/banks", text
     yield from (("scorecard/coverage", text) for pair in STATES.items() for text in pair)
     yield from (("configs/frameworks", text) for text in ("primary", "secondary", "unverified"))
 

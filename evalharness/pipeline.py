@@ -408,6 +408,7 @@ def finish_run(directory: RunDirectory, observer: Observer | None = None) -> Sco
     Reports that were drawn from an earlier state of the folder are taken away.
     """
     from evalharness.reports.drawn import remove_drawn
+    from evalharness.reports.issued import withheld_of
     from evalharness.reports.write import write_reports
 
     if observer is not None:
@@ -417,8 +418,10 @@ def finish_run(directory: RunDirectory, observer: Observer | None = None) -> Sco
     directory.write_json(directory.scorecard, data)
     if observer is not None:
         observer.stage("report")
-    stale = [name for name in remove_drawn(directory) if name != directory.report.name]
-    write_reports(directory, scorecard)
+    withheld = withheld_of(directory)  # what was kept out of the report stays out of it
+    drawn = remove_drawn(directory)
+    write_reports(directory, scorecard, withheld)
+    stale = [name for name in drawn if not (directory.path / name).exists()]
     directory.seal()
     if stale and observer is not None:
         observer.removed(stale)

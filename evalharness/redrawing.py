@@ -17,7 +17,7 @@ from evalharness.errors import MissingExtraError
 from evalharness.pipeline import load_scorecard
 from evalharness.reports.drawn import KINDS, LABEL, LABEL_GIVEN, LABEL_RECORD
 from evalharness.reports.formats import Output
-from evalharness.reports.issued import ENGAGEMENT, RECORD, engagement_of, issued_of
+from evalharness.reports.issued import ENGAGEMENT, RECORD, engagement_of, issued_of, withheld_of
 from evalharness.reports.label.given import LabelInput
 from evalharness.reports.label.write import (
     Given,
@@ -130,7 +130,7 @@ class _Redrawing:
 
     @cached_property
     def _report(self) -> Draw:
-        return scorecard_page(self._directory, self._scorecard)
+        return scorecard_page(self._directory, self._scorecard, withheld_of(self._directory))
 
     @cached_property
     def _assurance(self) -> Draw:

@@ -157,7 +157,7 @@ def test_plan_says_what_sizes_a_margin_needs(folder, capsys):
     code, out, _ = call("plan", "run.yaml", "--margin", "0.03", "--power", "0.8", capsys=capsys)
     assert code == 0
     assert "paired 920 (too few), unpaired 1,570 (too few)" in out
-    assert "too few to demonstrate 90% or more" in out
+    assert "too few to demonstrate 90\u00a0% or more" in out
     _, shown, _ = call("plan", "run.yaml", "--margin", "0.03", "--json", capsys=capsys)
     sizes = json.loads(shown)["tasks"][0]["sizes"]
     assert (sizes["paired"], sizes["paired_enough"], sizes["clusters"]) == (920, False, None)
@@ -199,7 +199,7 @@ def test_report_verify_and_score(folder, capsys):
     assert call("report", run, capsys=capsys)[0] == 0
     code, out, _ = call("verify", run, capsys=capsys)
     assert code == 0
-    assert out.count("holds") == 8
+    assert out.count("holds") == 9
     assert call("score", run, "--set", "level=0.8", capsys=capsys)[0] == 0
     (run / "report.html").write_text("polished")
     code, out, _ = call("verify", run, capsys=capsys)

@@ -200,7 +200,7 @@ def test_on_the_command_line(ran, capsys):
     assert " after Holm over 2 figures, 1.86e-09 alone; McNemar, exact)" in shown
     assert "each interval stands on its own, p-values and verdicts are corrected" in shown
     assert "30 won, 10 tied, 0 lost; 40 of 40 samples" in shown
-    assert "2 claims, corrected together (Holm) at 5%" in shown
+    assert "2 claims, corrected together (Holm) at 5\u00a0%" in shown
     assert run_app(["compare", str(two), str(one), "--margin", "0.1"]) == 1
     assert "FAILED  small/accuracy" in capsys.readouterr().out
     assert run_app(["compare", str(one), str(two), "--margin", "0.2", "--json"]) == 0

@@ -139,6 +139,8 @@ def _json(
 
 
 def _lines(found: Comparison | None) -> list[str]:
+    from evalharness.reports.numbers import level as percent
+
     if found is None:
         return []
     names = [f"{run} ({target})" for run, target in zip(found.runs, found.targets, strict=True)]
@@ -171,8 +173,9 @@ def _lines(found: Comparison | None) -> list[str]:
         "each interval stands on its own, p-values and verdicts are corrected for all that was "
         "tested: one without 0 may stand beside 'no difference shown'"
     )
+    at = percent(round(1 - found.level, 12))
     lines.append(
-        f"{found.tested} claims, corrected together (Holm) at {1 - found.level:.0%}; "
+        f"{found.tested} claims, corrected together (Holm) at {at}; "
         f"{len(found.slices)} slices apart (Benjamini-Hochberg)"
     )
     return lines

@@ -101,8 +101,15 @@ def _recorded(shown: dict[str, Any]) -> list[str]:
     return lines
 
 
+def _percent(share: float) -> str:
+    """A share to a tenth of a percent, as reports write it."""
+    from evalharness.reports.numbers import level
+
+    return level(round(share, 3))
+
+
 def _expected(half_width: float) -> str:
-    return f"interval up to +/- {half_width:.1%}" if half_width else "no sampling error"
+    return f"interval up to +/- {_percent(half_width)}" if half_width else "no sampling error"
 
 
 def _sizes(shown: dict[str, Any]) -> list[str]:
@@ -111,10 +118,10 @@ def _sizes(shown: dict[str, Any]) -> list[str]:
         return []
     asked = shown["question"]
     question = (
-        f"To find a difference of {asked['margin']:.1%} with a power of {asked['power']:.0%} "
-        f"(two-sided, {asked['level']:.0%}), in samples a model. Paired: the same items, "
-        f"{asked['discordant']:.1%} of them with another outcome; unpaired: other items, about "
-        f"{asked['rate']:.0%}."
+        f"To find a difference of {_percent(asked['margin'])} with a power of "
+        f"{_percent(asked['power'])} (two-sided, {_percent(asked['level'])}), in samples a model. "
+        f"Paired: the same items, {_percent(asked['discordant'])} of them with another outcome; "
+        f"unpaired: other items, about {_percent(asked['rate'])}."
     )
     lines = [question]
     for task in shown["tasks"]:
@@ -139,13 +146,13 @@ def _gates(task: dict[str, Any]) -> str:
     parts = []
     for gate in task["sizes"]["gates"]:
         more, less = ("more", "more") if gate["side"] == "at least" else ("fewer", "less")
-        rate = f"{gate['rate']:.0%} or {less}"
+        rate = f"{_percent(gate['rate'])} or {less}"
         if gate["count"] is None:
             parts.append(f"too few to demonstrate {rate}")
         else:
             parts.append(f"{gate['count']:,} or {more} demonstrate {rate}")
     what = " independent ones" if task["sizes"]["clusters"] is not None else ""
-    return f"of {task['samples']:,}{what}, one-sided exact 95%: {'; '.join(parts)}"
+    return f"of {task['samples']:,}{what}, one-sided exact {_percent(0.95)}: {'; '.join(parts)}"
 
 
 def _means(shown: dict[str, Any]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,6 +12,7 @@ import typer
 from evalharness.cli.options import Lang, Markdown, Pdf, Quiet, RunPath, Set
 
 if TYPE_CHECKING:
+    from evalharness.reports.drawn import Given
     from evalharness.reports.engagement import Engagement
     from evalharness.reports.formats import Output
     from evalharness.reports.switched_off import OffRun
@@ -64,7 +65,7 @@ def report(
     ] = False,
     withhold: Annotated[
         list[Withheld] | None,
-        typer.Option("--withhold", help="Assurance: show prompts or responses by digest alone."),
+        typer.Option("--withhold", help="Not of a label: prompts or responses by digest alone."),
     ] = None,
     sample: Annotated[
         list[str] | None,
@@ -84,13 +85,15 @@ def report(
     from evalharness.reports.drawn import differing, drawn_files, given_to
     from evalharness.reports.engagement import load_engagement
     from evalharness.reports.formats import Output
+    from evalharness.reports.issued import REPORT
     from evalharness.store.directory import RunDirectory
     from evalharness.superseding import earlier_of
 
-    _check_options(kind, engagement, card, {"--withhold": withhold, "--sample": sample})
+    _check_options(kind, engagement, card, withhold, sample)
     if sets and kind is not Kind.SCORECARD:
         raise ConfigError("report: --set belongs to --kind scorecard: it says how much that shows")
     directory = RunDirectory.existing(run)
+    kept_out = frozenset(str(part) for part in withhold or ())
     output = Output(lang, pdf=pdf, markdown=markdown, hazardous=hazardous)
     if hazardous and not (pdf or markdown):
         raise ConfigError(
@@ -106,27 +109,29 @@ def report(
         scorecard = load_scorecard(directory)
         before, given = drawn_files(directory), given_to(directory)
         if sets:
-            _change(directory, scorecard, sets)
+            _change(directory, scorecard, sets, kept_out)
         if kind is Kind.LABEL:
             written = _label(directory, scorecard, output, declared, card)
         elif declared is None:
-            written = write.write_scorecard(directory, scorecard, output)
+            written = write.write_scorecard(directory, scorecard, output, withheld=kept_out)
         else:
             off = _switched_off(directory, scorecard, declared)
             written = write.write_assurance(
                 directory, scorecard, declared[0], output,
-                withheld=frozenset(str(part) for part in withhold or ()),
+                withheld=kept_out,
                 switched_off={part: other for part, (_folder, other) in off.items()},
                 earlier=earlier_of(declared[0], declared[1].parent, directory),
             )  # fmt: skip
         directory.seal()
-        removed = [path.name for path in before if not path.exists()]
-        others = differing(given, given_to(directory))
+        removed = [path.name for path in before if not path.exists() and path.name != REPORT]
+        now = given_to(directory)
+        others = differing(given, now)
+        texts = list(_shown_texts(directory, kind, given, now))
     if not quiet:
         for path in written:
             typer.echo(f"Report: {path}")
         began = directory.measured if kind is Kind.ASSURANCE else None
-        for line in _remarks(removed, others, declared, lang, began):
+        for line in (*_remarks(removed, others, declared, lang, began), *texts):
             typer.echo(line, err=True)
         if directory.is_signed:
             typer.echo("The run was signed before this; sign it again if a file changed")
@@ -167,16 +172,46 @@ def _remarks(
         )
 
 
+def _shown_texts(directory: RunDirectory, kind: Kind, before: Given, now: Given) -> Iterator[str]:
+    """What is said of texts that are withheld in one page, and in another or no longer are not.
+
+    Args:
+        before, now: what the folder's reports follow from (`given_to`).
+    """
+    from evalharness.reports.drawn import ASSURANCE, SCORECARD, drawn_files, withheld_in
+
+    if kind is Kind.LABEL:
+        return
+    own, other = (SCORECARD, ASSURANCE) if kind is Kind.SCORECARD else (ASSURANCE, SCORECARD)
+    kept = withheld_in(now, own)
+    if back := sorted(withheld_in(before, own) - kept):
+        yield (
+            f"{own}: shows the {' and '.join(back)} that were withheld here before; "
+            f"{_withholding(back)} keeps them out"
+        )
+    pages = [path.name for path in drawn_files(directory, [other]) if path.suffix != ".json"]
+    left = sorted(kept - withheld_in(now, other))
+    if pages and left:
+        more = "" if other == SCORECARD else f" --kind {other} --engagement FILE"
+        yield (
+            f"still there with the {' and '.join(left)}: {', '.join(pages)}; 'evalharness report "
+            f"{directory.path}{more} {_withholding([*left, *withheld_in(now, other)])}' draws anew "
+            "without them"
+        )
+
+
+def _withholding(texts: Iterable[str]) -> str:
+    return " ".join(f"--withhold {text}" for text in sorted(texts))
+
+
 def _check_options(
     kind: Kind,
     engagement: Path | None,
     card: Path | None,
-    of_assurance: Mapping[str, Sequence[str] | None],
+    withhold: Sequence[str] | None,
+    sample: Sequence[str] | None,
 ) -> None:
     """Which options belong to which kind of report.
-
-    Args:
-        of_assurance: options of the assurance report, with what was given.
 
     Raises:
         ConfigError: one is missing, or is another kind's.
@@ -192,9 +227,13 @@ def _check_options(
         raise ConfigError("report: --engagement belongs to --kind assurance and --kind label")
     if card is not None and kind is not Kind.LABEL:
         raise ConfigError("report: --card belongs to --kind label")
-    for name, given in of_assurance.items():
-        if given and kind is not Kind.ASSURANCE:
-            raise ConfigError(f"report: {name} belongs to --kind assurance")
+    if sample and kind is not Kind.ASSURANCE:
+        raise ConfigError("report: --sample belongs to --kind assurance")
+    if withhold and kind is Kind.LABEL:
+        raise ConfigError(
+            "report: --withhold belongs to --kind assurance and --kind scorecard; a label shows no "
+            "prompts or responses"
+        )
 
 
 def _label(
@@ -250,7 +289,12 @@ def _switched_off(
     return found
 
 
-def _change(directory: RunDirectory, scorecard: Scorecard, overrides: Sequence[str]) -> None:
+def _change(
+    directory: RunDirectory,
+    scorecard: Scorecard,
+    overrides: Sequence[str],
+    withheld: Collection[str],
+) -> None:
     """Record another ``report_samples`` in run.json, and draw what follows from it anew.
 
     The assurance report does not; the label names the digest of run.json.
@@ -273,5 +317,5 @@ def _change(directory: RunDirectory, scorecard: Scorecard, overrides: Sequence[s
         directory.manifest.unlink()  # a kill from here on leaves a run to resume, not a damaged one
         directory.write_json(directory.run_json, {**run, "config": after})
         remove_drawn(directory, [SCORECARD, LABEL])
-        write_reports(directory, scorecard)
+        write_reports(directory, scorecard, withheld)
         directory.seal()  # whole again, should what was asked for fail to be drawn

@@ -298,7 +298,7 @@ def _gate(
     if n < required:
         state, note = "insufficient", f"{required:,} are asked for"
     elif n < FLOOR * planned:
-        state, note = "insufficient", f"less than {FLOOR:.0%} of the draw was measured"
+        state, note = "insufficient", f"less than {100 * FLOOR:g} % of the draw was measured"
     return Gate(
         name, rule, threshold, sure, state, n, planned, required, value, bound, shown, needed, note
     )

@@ -69,10 +69,13 @@ def render_coverage(found: Coverage, medium: Medium = SCREEN) -> str:
 def markdown(found: Coverage) -> str:
     """The same as Markdown: clauses with their results, then what is not covered, by why."""
     framework = found.framework
-    run, source = escaped(found.run), escaped(framework.source)
-    version = {"version": escaped(framework.version), "publisher": escaped(framework.publisher)}
+    run, source = escaped(found.run), escaped(said(framework.source))
+    version = {
+        "version": escaped(said(framework.version)),
+        "publisher": escaped(said(framework.publisher)),
+    }
     page = [
-        f"# {_('Coverage: {title}', title=escaped(framework.title))}",
+        f"# {_('Coverage: {title}', title=escaped(said(framework.title)))}",
         "",
         _("Version {version} ({publisher}).", **version),
         _source(framework.certainty, source),

@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from evalharness.reports.issued import ENGAGEMENT, RECORD
+from evalharness.reports.issued import ENGAGEMENT, RECORD, REPORT
 from evalharness.reports.language import known
 from evalharness.store.directory import RunDirectory
 
@@ -23,10 +23,12 @@ __all__ = [
     "LABEL_GIVEN",
     "LABEL_RECORD",
     "SCORECARD",
+    "Given",
     "differing",
     "drawn_files",
     "given_to",
     "remove_drawn",
+    "withheld_in",
 ]
 
 #: Kinds of reports, by the stem of their files.
@@ -37,10 +39,14 @@ KINDS = (SCORECARD, ASSURANCE, LABEL)
 LABEL_RECORD, LABEL_GIVEN = "label.json", "label.given.json"
 
 #: What a kind's page follows from beside the run's records, and lies beside it.
-_RECORDS = {ASSURANCE: (RECORD, ENGAGEMENT), LABEL: (LABEL_RECORD, LABEL_GIVEN)}
+_RECORDS = {
+    SCORECARD: (REPORT,),
+    ASSURANCE: (RECORD, ENGAGEMENT),
+    LABEL: (LABEL_RECORD, LABEL_GIVEN),
+}
 
 #: Of a folder: name of a record -> its content.
-_Given: TypeAlias = Mapping[str, Mapping[str, Any]]
+Given: TypeAlias = Mapping[str, Mapping[str, Any]]
 
 
 def drawn_files(directory: RunDirectory, kinds: Collection[str] = KINDS) -> list[Path]:
@@ -67,13 +73,23 @@ def remove_drawn(directory: RunDirectory, kinds: Collection[str] = KINDS) -> lis
     return [path.name for path in found]
 
 
-def given_to(directory: RunDirectory) -> _Given:
+def given_to(directory: RunDirectory) -> Given:
     """What the reports of a folder follow from beside the run's records, as it is recorded."""
     paths = [directory.path / name for names in _RECORDS.values() for name in names]
     return {path.name: directory.read_json(path) for path in paths if path.is_file()}
 
 
-def differing(before: _Given, after: _Given) -> list[str]:
+def withheld_in(given: Given, kind: str) -> frozenset[str]:
+    """Which texts a kind's pages show as digests: prompts, responses.
+
+    Args:
+        given: what `given_to` said.
+    """
+    record = {SCORECARD: REPORT, ASSURANCE: RECORD}[kind]
+    return frozenset(given.get(record, {}).get("withheld", ()))
+
+
+def differing(before: Given, after: Given) -> list[str]:
     """Which inputs of the reports are others now than they were, in words.
 
     Args:
@@ -87,7 +103,8 @@ def differing(before: _Given, after: _Given) -> list[str]:
     if old != new and not told:
         told.append("the superseded report's files")
     given = [content.get(RECORD, {}).get("withheld") for content in (before, after)]
-    if None not in given and given[0] != given[1]:
+    shown = [withheld_in(content, SCORECARD) for content in (before, after)]
+    if (None not in given and given[0] != given[1]) or shown[0] != shown[1]:
         told.append("what is withheld")
     old, new = (given.get(RECORD, {}).get("switched_off", {}) for given in (before, after))
     if old != new and not told:

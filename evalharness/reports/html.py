@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from evalharness.reports import numbers
@@ -24,6 +24,7 @@ def render_html(
     samples: Sequence[SampleRow],
     medium: Medium = SCREEN,
     curves: Mapping[str, Curve] | None = None,
+    withheld: Collection[str] = (),
 ) -> str:
     """Draw the report of one run, from its records alone.
 
@@ -33,6 +34,8 @@ def render_html(
         samples: the rows to show, in any order.
         medium: a screen, or paper.
         curves: task -> its reliability curve, where it measures calibration.
+        withheld: ``prompts``, ``responses``: shown by their digests alone, and with them what
+            repeats them (options, right answers, what was read).
     """
     view = scorecard_view(scorecard, task_titles(run))
     return (
@@ -51,6 +54,7 @@ def render_html(
             lang=current().code,
             medium=medium,
             curves=curve_views(curves or {}),
+            withheld=withheld,
         )
     )
 

@@ -1,13 +1,15 @@
-"""Which assurance report a run's folder holds, and which earlier one it takes the place of.
+"""What a run's folder records of its reports beside the run's own records.
 
 ``assurance.json`` records the id of the report that was drawn, and what it shows beside the run's
 own records; and of an earlier report: its id, its run, and the SHA-256 of its files as they were
-handed over.
+handed over. ``report.json`` records which texts the scorecard's pages withhold; without it they
+withhold none.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -17,9 +19,16 @@ from evalharness.reports.switched_off import OffRun
 from evalharness.store.directory import RunDirectory
 from evalharness.yamlfile import first_fault
 
-__all__ = ["ENGAGEMENT", "RECORD", "Earlier", "Issued", "engagement_of", "issued_of"]
+_Form = TypeVar("_Form", bound=BaseModel)
 
-#: Files of a run's folder: what the report is, and the assignment that it follows from.
+__all__ = [
+    "ENGAGEMENT", "RECORD", "REPORT", "Earlier", "Issued", "Shown", "engagement_of", "issued_of",
+    "withheld_of",
+]  # fmt: skip
+
+#: Files of a run's folder: how the scorecard is shown; what the assurance report is, and the
+#: assignment that it follows from.
+REPORT = "report.json"
 RECORD = "assurance.json"
 ENGAGEMENT = "engagement.json"
 
@@ -53,17 +62,42 @@ class Issued(BaseModel):
     switched_off: Mapping[str, OffRun] = Field(default_factory=dict)
 
 
+class Shown(BaseModel):
+    """How the scorecard's pages of a run's folder are drawn, as ``report.json`` has it.
+
+    Args:
+        withheld: which texts they show as digests: prompts, responses.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    withheld: Sequence[Literal["prompts", "responses"]]
+
+
+def withheld_of(directory: RunDirectory) -> frozenset[str]:
+    """Which texts the scorecard's pages of a folder withhold.
+
+    Raises:
+        RunCorruptError: the record is damaged.
+    """
+    shown = _read(directory, REPORT, Shown)
+    return frozenset() if shown is None else frozenset(shown.withheld)
+
+
 def issued_of(directory: RunDirectory) -> Issued | None:
     """What a folder records of its assurance report; None where it has none.
 
     Raises:
         RunCorruptError: the record is damaged.
     """
-    path = directory.path / RECORD
+    return _read(directory, RECORD, Issued)
+
+
+def _read(directory: RunDirectory, name: str, form: type[_Form]) -> _Form | None:
+    path = directory.path / name
     if not path.is_file():
         return None
     try:
-        return Issued.model_validate(directory.read_json(path))
+        return form.model_validate(directory.read_json(path))
     except ValidationError as fault:
         raise RunCorruptError(f"{path}: {first_fault(fault)}; the file is damaged") from None
 

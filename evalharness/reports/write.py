@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -11,7 +11,7 @@ from evalharness.reports.drawn import ASSURANCE, SCORECARD, remove_drawn
 from evalharness.reports.engagement import Engagement
 from evalharness.reports.formats import Output
 from evalharness.reports.html import render_html
-from evalharness.reports.issued import ENGAGEMENT, RECORD, Earlier, Issued
+from evalharness.reports.issued import ENGAGEMENT, RECORD, REPORT, Earlier, Issued
 from evalharness.reports.language import ENGLISH, speaking
 from evalharness.reports.made import marked
 from evalharness.reports.page import Medium
@@ -33,9 +33,11 @@ _DEFAULT_SHOWN = 3
 Draw: TypeAlias = Callable[[Medium], str]
 
 
-def write_reports(directory: RunDirectory, scorecard: Scorecard) -> None:
+def write_reports(
+    directory: RunDirectory, scorecard: Scorecard, withheld: Collection[str] = ()
+) -> None:
     """Write report.html from the run's other files; the same run gives the same bytes."""
-    write_scorecard(directory, scorecard, Output())
+    write_scorecard(directory, scorecard, Output(), withheld=withheld)
 
 
 def drawn(name: str, output: Output, draw: Draw) -> dict[str, bytes]:
@@ -51,37 +53,54 @@ def drawn(name: str, output: Output, draw: Draw) -> dict[str, bytes]:
 def write_drawn(
     directory: RunDirectory, kind: str, files: Mapping[str, bytes], records: Mapping[str, Any]
 ) -> list[Path]:
-    """Write drawn files, after what they follow from.
+    """Write drawn files, after what they follow from (None: there is no such file).
 
     Where that changed, the kind's earlier files are taken away. All is drawn by now: what cannot be
     drawn leaves the folder as it was.
     """
     directory.manifest.unlink(missing_ok=True)  # a kill from here on leaves a run to resume
     paths = {directory.path / name: content for name, content in records.items()}
-    before = {path: directory.read_json(path) for path in paths if path.is_file()}
+    before = {path: directory.read_json(path) if path.is_file() else None for path in paths}
     if before != paths:
         remove_drawn(directory, [kind])
     for path, content in paths.items():
-        directory.write_json(path, content)
+        if content is not None:
+            directory.write_json(path, content)
     for name, content in files.items():
         directory.write_bytes(directory.path / name, content)
     return [directory.path / name for name in files]
 
 
-def write_scorecard(directory: RunDirectory, scorecard: Scorecard, output: Output) -> list[Path]:
-    """The scorecard's page, report.html."""
-    files = drawn(SCORECARD, output, scorecard_page(directory, scorecard))
-    return write_drawn(directory, SCORECARD, files, {})
+def write_scorecard(
+    directory: RunDirectory,
+    scorecard: Scorecard,
+    output: Output,
+    *,
+    withheld: Collection[str] = (),
+) -> list[Path]:
+    """The scorecard's page, report.html, and which texts it withholds, if any.
+
+    What was drawn with other texts before is taken away.
+    """
+    files = drawn(SCORECARD, output, scorecard_page(directory, scorecard, withheld))
+    record = {"withheld": sorted(withheld)} if withheld else None
+    return write_drawn(directory, SCORECARD, files, {REPORT: record})
 
 
-def scorecard_page(directory: RunDirectory, scorecard: Scorecard) -> Draw:
-    """What draws the scorecard's page, from the run's records."""
+def scorecard_page(
+    directory: RunDirectory, scorecard: Scorecard, withheld: Collection[str]
+) -> Draw:
+    """What draws the scorecard's page, from the run's records.
+
+    Args:
+        withheld: which texts it shows as digests: prompts, responses.
+    """
     run = run_of(directory)
     shown = run["config"].get("report_samples", _DEFAULT_SHOWN)
     rows = drawn_samples(directory, run["seed"], shown)
     curves = reliability_curves(directory, scorecard)
     return lambda medium: render_html(
-        scorecard, run=run, samples=rows, medium=medium, curves=curves
+        scorecard, run=run, samples=rows, medium=medium, curves=curves, withheld=withheld
     )
 
 

@@ -214,7 +214,6 @@ def filled(value, key=""):
 def test_without_an_engagement_there_is_no_assurance_report(run, capsys):
     assert run_app(["report", str(run), "--kind", "assurance"]) == 2
     assert "needs --engagement FILE.yaml" in capsys.readouterr().err
-    assert run_app(["report", str(run), "--withhold", "prompts"]) == 2
 
 
 LEAKS = """\

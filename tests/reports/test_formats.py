@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import shutil
 import subprocess
@@ -204,3 +205,35 @@ def test_a_pdf_of_hostile_text_is_made_and_can_be_read(
         assert forbidden not in made
     if name == "cjk":
         assert "模型的回答" in found.replace("\n", "")
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("kind", ["assurance", "scorecard"])
+def test_a_pdf_holds_every_hostile_text_as_text(
+    kind: str, scorecard: Scorecard, run: dict[str, Any], tmp_path: Path
+) -> None:
+    texts = list(STORED.values())
+    pairs = itertools.zip_longest(texts[::2], texts[1::2], fillvalue="")
+    rows = [
+        SampleRow("truthfulqa_mc1", f"item {n}", 1, 0, *pair, "answered")
+        for n, pair in enumerate(pairs)
+    ]
+    medium = Medium(paper=True, hazardous=True)
+    if kind == "assurance":
+        page = assurance_page(scorecard, run, rows, medium=medium)
+    else:
+        page = render_html(scorecard, run=run, samples=rows, medium=medium)
+    made = formats.as_pdf(page)
+    for forbidden in (b"/JavaScript", b"/JS ", b"/Launch", b"/EmbeddedFile", b"/URI"):
+        assert forbidden not in made
+    path = tmp_path / "report.pdf"
+    path.write_bytes(made)
+    found = subprocess.run(["pdftotext", path, "-"], capture_output=True, text=True, check=True)
+    assert 5 < found.stdout.count("\f") < 40
+    shown = "".join(found.stdout.split())
+    plain = [text for text in texts if text.isascii() and text.isprintable()]
+    assert len(plain) >= 11
+    for text in plain:
+        assert "".join(text.split())[:60] in shown, text[:60]
+    for named in ("U+202E", "U+200B", "U+0000", "1,000,003characters", "模型的回答"):
+        assert named in shown, named

@@ -28,7 +28,6 @@ from evalharness.reports.language import _, current, listed, plural, said, speak
 from evalharness.reports.numbers import Quantity, count, level
 from evalharness.scorecard.model import DIMENSIONS
 from evalharness.store.directory import RunDirectory
-from evalharness.tasks.frameworks import framework
 from evalharness.tasks.library import Library
 from tests.reports.conftest import make_run, make_scorecard, people
 from tests.reports.test_comparison_html import comparison
@@ -100,22 +99,13 @@ def visible(page: str) -> str:
     return " ".join([soup.get_text(" "), *titles, *labels])
 
 
-def framework_names() -> list[str]:
-    """What is a name of a framework: itself, its publisher and its source."""
-    found = framework("gbt-45654")
-    names = (found.title, found.publisher, found.source, MODEL_FRAMEWORK)
-    return [re.sub(r"\s+", " ", name) for name in names]
-
-
 def latin(page: str) -> set[str]:
     """Latin words of the page's text that are no names; the frameworks' codes are names."""
     soup = BeautifulSoup(page, "html.parser")
     for term in soup.select("dl.terms > div"):
         if term.dt is not None and term.dt.get_text() == "框架":
             term.decompose()
-    text = re.sub(r"\s+", " ", visible(str(soup)))
-    for name in framework_names():
-        text = text.replace(name, " ")
+    text = re.sub(r"\s+", " ", visible(str(soup))).replace(MODEL_FRAMEWORK, " ")
     return {
         word
         for word in WORD.findall(IDS.sub(" ", text))
