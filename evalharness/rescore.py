@@ -27,6 +27,7 @@ from evalharness.labelling.importing import read_labels
 from evalharness.labelling.source import Source
 from evalharness.labelling.stored import labels_of, settings_of
 from evalharness.records import Role, digest
+from evalharness.reports.issued import REPORT
 from evalharness.scorecard.model import Scorecard
 from evalharness.scorecard.people import HumanLabels
 from evalharness.store.directory import RunDirectory
@@ -255,6 +256,8 @@ def _prepare(
     _copy_answers(source.journal, made.journal, again, change.rescored)
     if change.labels is not None:
         made.write_json(made.labels, change.labels.to_json())
+    if (source.path / REPORT).is_file():  # what its pages withhold, these withhold too
+        made.write_json(made.path / REPORT, source.read_json(source.path / REPORT))
     made.write_json(made.run_json, _run_json(source, run, change, again))
     made.path.rename(target.path)
 

@@ -269,10 +269,12 @@ def _scorings(directory: RunDirectory, key: Path | None) -> list[Check]:
     checks = []
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
         name = f"{folder.name}/{path.name}"
-        if path.name.startswith(".") or path.name.endswith(".tmp"):
-            continue  # locks, and what a kill left
         scored = RunDirectory(path)
-        if not scored.is_finished:
+        if path.is_file() and path.name.endswith(".lock"):  # whoever is at work there
+            continue
+        # a link may lead back here; a name that `score` never gives is what a kill left, or a hide
+        odd = path.is_symlink() or path.name.startswith(".") or path.name.endswith(".tmp")
+        if odd or not scored.is_finished:
             checks.append(Check.left(f"{name} (no finished scoring)"))
             continue
         checks += [

@@ -100,7 +100,7 @@ def render_assurance(report: Assurance, medium: Medium = SCREEN) -> str:
         .render(
             scorecard=report.scorecard,
             view=view,
-            nothing=unmeasured(view),
+            nothing=unmeasured(view, reasons=not report.withheld),
             run=report.run,
             e=report.engagement.spoken(current().code),
             gate=report.gate,

@@ -64,10 +64,12 @@ def drawn_files(directory: RunDirectory, kinds: Collection[str] = KINDS) -> list
 def remove_drawn(directory: RunDirectory, kinds: Collection[str] = KINDS) -> list[str]:
     """Take away the report files of these kinds; the folder must not be sealed as it is.
 
+    What the scorecard's pages withhold stays on record: a kill must not bring the texts back.
+
     Returns:
         The names of what was there.
     """
-    found = drawn_files(directory, kinds)
+    found = [path for path in drawn_files(directory, kinds) if path.name != REPORT]
     for path in found:
         path.unlink()
     return [path.name for path in found]

@@ -44,7 +44,7 @@ def render_html(
         .render(
             scorecard=scorecard,
             view=view,
-            nothing=unmeasured(view),
+            nothing=unmeasured(view, reasons=not withheld),
             run=run,
             model=scorecard.model,
             sampled=sampled(view, samples),

@@ -34,8 +34,12 @@ class Unmeasured:
     tasks: tuple[UnmeasuredTask, ...]
 
 
-def unmeasured(view: View) -> Unmeasured:
-    """What a scorecard has tasks for and not one measured unit of."""
+def unmeasured(view: View, *, reasons: bool = True) -> Unmeasured:
+    """What a scorecard has tasks for and not one measured unit of.
+
+    Args:
+        reasons: whether recorded reasons are told; a fault's own words may quote the texts.
+    """
     return Unmeasured(
         dimensions=tuple(
             dimension
@@ -43,7 +47,7 @@ def unmeasured(view: View) -> Unmeasured:
             if dimension.tasks and all(map(_nothing, dimension.tasks))
         ),
         tasks=tuple(
-            UnmeasuredTask(task, _why(task))
+            UnmeasuredTask(task, _why(task, reasons))
             for task in view.tasks
             if task.card.not_run is None and _nothing(task)
         ),
@@ -57,7 +61,7 @@ def _nothing(task: TaskView) -> bool:
     return not any(cell.n_measured for cell in own)
 
 
-def _why(task: TaskView) -> str:
+def _why(task: TaskView, told: bool) -> str:
     """What became of its answers, and the reason that came most often."""
     counts = listed(
         _("{n} {what}", n=count(number), what=word_of(kind))
@@ -69,7 +73,7 @@ def _why(task: TaskView) -> str:
         for outcome, given in task.card.reasons.items()
         for reason, number in given.items()
     )
-    if not reasons:
+    if not reasons or not told:
         return counts or _("it has no items")
     number, _outcome, reason = reasons[0]
     if number == -1:  # each has its own

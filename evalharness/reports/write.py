@@ -64,7 +64,9 @@ def write_drawn(
     if before != paths:
         remove_drawn(directory, [kind])
     for path, content in paths.items():
-        if content is not None:
+        if content is None:
+            path.unlink(missing_ok=True)
+        else:
             directory.write_json(path, content)
     for name, content in files.items():
         directory.write_bytes(directory.path / name, content)

@@ -197,3 +197,12 @@ def test_what_is_no_finished_scoring_is_named(every):
     assert not [check.name for check in verify_run(every) if check.faults]
     assert f"scores/{path.name} (no finished scoring)" in left(every)
     assert "scores/mine.txt (no finished scoring)" in left(every)
+
+
+def test_a_scoring_under_a_name_that_none_has_is_named(every):
+    (path,) = (every.path / "scores").iterdir()
+    (path.parent / "loop").symlink_to(every.path, target_is_directory=True)
+    path.rename(path.with_name(f"{path.name}.tmp"))
+    found = left(every)
+    assert f"scores/{path.name}.tmp (no finished scoring)" in found
+    assert "scores/loop (no finished scoring)" in found

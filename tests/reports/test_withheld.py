@@ -12,6 +12,7 @@ import evalharness
 from evalharness import pipeline
 from evalharness.cli.app import run_app
 from evalharness.cli.progress import Progress
+from evalharness.records import Failure
 from evalharness.reports.drawn import drawn_files
 from evalharness.store.directory import RunDirectory
 from tests.support import FakeModel, engagement_file, item, write_suite
@@ -134,6 +135,49 @@ def test_a_damaged_record_is_said(run, capsys):
     RunDirectory(run).seal()
     with pytest.raises(evalharness.EvalHarnessError, match=r"report\.json: .*damaged"):
         pipeline.finish_run(RunDirectory(run))
+
+
+def test_reasons_and_the_configuration_may_quote_what_is_withheld(tmp_path):
+    fault = "HTTP 400: rejected: A secret question"
+    suite = write_suite(tmp_path / "suite", [item(n) for n in range(3)])
+    config = {"target": FakeModel(lambda _: Failure(fault)), "suites": [str(suite)], "retries": 0}
+    run = evalharness.run(config, out=tmp_path / "results").path
+    page = (run / "report.html").read_text(encoding="utf-8")
+    assert fault in page
+    assert "&#34;suites&#34;" in page
+    report(run, "--withhold", "prompts", "--markdown")
+    path = engagement_file(tmp_path)
+    report(run, "--kind", "assurance", "--engagement", str(path), "--withhold", "responses")
+    for name in ("report.html", "report.md", "assurance.html"):
+        page = (run / name).read_text(encoding="utf-8")
+        assert fault not in page, name
+        assert "suites&#34;" not in page, name
+    assert "withheld: they may quote the texts" in (run / "report.html").read_text(encoding="utf-8")
+    assert run_app(["verify", str(run)]) == 0
+
+
+def test_a_kill_before_the_page_is_drawn_brings_no_text_back(run, monkeypatch):
+    report(run, *BOTH)
+
+    def killed(*_given):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("evalharness.reports.write.write_reports", killed)
+        with pytest.raises(KeyboardInterrupt):
+            pipeline.finish_run(RunDirectory(run))
+    pipeline.finish_run(RunDirectory(run))
+    page = (run / "report.html").read_text(encoding="utf-8")
+    assert not [text for text in (*PROMPTS, SAID) if text in page]
+
+
+def test_a_later_scoring_withholds_what_the_run_does(run):
+    report(run, *BOTH)
+    assert run_app(["score", str(run), "--set", "level=0.8", "--quiet"]) == 0
+    (page,) = run.glob("scores/*/report.html")
+    text = page.read_text(encoding="utf-8")
+    assert not [one for one in (*PROMPTS, SAID) if one in text]
+    assert run_app(["verify", str(run)]) == 0
 
 
 def test_a_label_has_no_texts_to_withhold(run, capsys):
