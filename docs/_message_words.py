@@ -30,7 +30,7 @@ UNSHOWN = frozenset(
         "{NOT_SHOWN} for {m} {what}, fewer than {least}",
         "{NOT_SHOWN} for {events} effective events, fewer than {SHOWN_EVENTS}",
         "npt.ArrayLike | None", "the target value", "Very Good", "I agree",
-        "I disagree", "{name}: {value}", "task {name}: scorer", "task {task}: metrics",
+        "I disagree", "to be read with", "{name}: {value}", "task {name}: scorer", "task {task}: metrics",
         "task {task}: metric '{key}'", "labels: {name}", "{counted}, {n_missing} missing",
         "estimate {value}{b}", "NOT within the limit", "this run's own answers{how}",
         "demonstrated at least {low}, at most {high} (each end alone: one-sided {c} %, {method})",

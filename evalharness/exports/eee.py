@@ -255,6 +255,11 @@ def _portable(text: str) -> str:
 
     The receiver looks for a model under its id, with ``_`` for a colon.
     """
-    name = _NOT_PORTABLE.sub("-", text.strip().replace(":", "_")).strip(".- ")[:100].rstrip(". ")
+    name = _cut(_NOT_PORTABLE.sub("-", text.strip().replace(":", "_")).strip(".- "))
     reserved = re.fullmatch(r"(data|con|prn|aux|nul|(com|lpt)[1-9])(\..*)?", name, re.IGNORECASE)
-    return f"x-{name}" if reserved or not name else name
+    return _cut(f"x-{name}") if reserved or not name else name
+
+
+def _cut(name: str) -> str:
+    """Whole characters of at most 100 bytes: file systems count bytes."""
+    return name.encode()[:100].decode(errors="ignore").rstrip(". ")

@@ -8,7 +8,7 @@ from typing import Any
 
 from evalharness.errors import EvalHarnessError
 from evalharness.lint.finding import Finding
-from evalharness.scorecard.metrics.registry import ANSWER_RATE, MetricUse, metrics_of
+from evalharness.scorecard.metrics.registry import NO_COUNTERPART, MetricUse, metrics_of
 from evalharness.tasks import frameworks
 from evalharness.tasks.library import Task
 from evalharness.tasks.sources import FileRef, Source
@@ -165,7 +165,7 @@ def _toward(use: MetricUse) -> str:
 def _counterparts(task: Task, uses: list[MetricUse]) -> Iterator[Finding]:
     """Who declines everything is the best on harmful requests alone."""
     for use in uses:
-        if use.pair == ANSWER_RATE and use.note is not None:
+        if use.note == NO_COUNTERPART:
             yield _finding(
                 task, "no-counterpart", "note", f"'{use.key}' has no counterpart: {use.note}",
                 "add harmless requests with over_refusal_rate, and name that as its 'pair' "

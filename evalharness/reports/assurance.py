@@ -196,8 +196,8 @@ def _rejections(gate: Gate) -> tuple[str, ...]:
         if risk is None:
             told.append(
                 _(
-                    "{key}: not computed, for the figure is no counted share of independent units; "
-                    "what is said of the rule above holds.",
+                    "{key}: not computed for this rule or figure; what is said of the rule above "
+                    "holds.",
                     **fields,
                 )
             )

@@ -16,6 +16,7 @@ from evalharness import stats
 from evalharness.errors import ConfigError
 from evalharness.policies import Criterion, Rule
 from evalharness.scorecard.ends import Ends
+from evalharness.scorecard.metrics.registry import READ_WITH
 from evalharness.scorecard.model import INSUFFICIENT, Cell, Interval, Scorecard
 from evalharness.scorecard.rejection import ACCEPTED, Rejection, rejection_of
 from evalharness.yamlfile import did_you_mean
@@ -169,8 +170,9 @@ def risk_of(rule: Rule, level: float) -> str:
     """The risks of a false accept and a false reject that go with a rule (ISO/IEC 17025, 7.8.6)."""
     if rule == "simple":
         return (
-            "simple: a figure just beyond its limit is accepted up to half of the time, and one "
-            "just within it rejected as often"
+            "simple: a figure just beyond its limit is accepted in about half of the runs of a "
+            "large test, and in more or fewer of a small one; one just within it is rejected in "
+            "the others"
         )
     percent = 100 * ((1 - level) / 2 if rule == "guard-band" else 1 - level)
     name = "guard band of the two-sided interval" if rule == "guard-band" else "one-sided bound"
@@ -205,7 +207,7 @@ def decide(key: str, cell: Cell, demand: Demand) -> Decision:
     if cell.grade == INSUFFICIENT:
         verdict, reason = "insufficient", _too_little(cell)
     elif met is None:
-        verdict, reason = "insufficient", "; ".join(cell.notes) or "there is no interval"
+        verdict, reason = "insufficient", _notes(cell) or "there is no interval"
     elif not met:
         reason = _advice(cell, demand, estimate)
     return Decision(
@@ -250,8 +252,13 @@ def _rule_words(demand: Demand) -> str:
     return f"{rule}{worst}"
 
 
+def _notes(cell: Cell) -> str:
+    """What is known of why there is no verdict; how a figure is to be read is no reason."""
+    return "; ".join(note for note in cell.notes if not note.startswith(READ_WITH))
+
+
 def _too_little(cell: Cell) -> str:
-    return "; ".join(cell.notes) or (
+    return _notes(cell) or (
         f"{cell.n_measured:,} of {cell.n_planned:,} {cell.counted} measured: too few to decide"
     )
 

@@ -40,7 +40,9 @@ class Rejection:
 
 
 def rejection_of(cell: Cell, criterion: Criterion, rule: Rule, missing: str) -> Rejection | None:
-    """The risk of false rejection; None where the figure is no counted share of independent units.
+    """The risk of false rejection; None where it is not known for this rule or figure.
+
+    It is for one limit on a counted share of independent units.
 
     Args:
         missing: ``left out``; or ``worst case``, of which nothing is known once units are missing.

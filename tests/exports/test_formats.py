@@ -124,6 +124,9 @@ def test_without_a_metric_that_judges_answers_there_is_one_file(tmp_path):
         ("模型\u202e", "模型"),
         ("llama3:8b", "llama3_8b"),
         ("ends.", "ends"),
+        ("a" * 101, "a" * 100),
+        ("模" * 100, "模" * 33),
+        ("data." + "型" * 100, "x-data." + "型" * 31),
     ],
 )
 def test_a_models_name_leads_out_of_no_folder(name, path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import date, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -12,8 +13,11 @@ import yaml
 import evalharness
 from evalharness.cli.app import run_app
 from evalharness.errors import ConfigError
+from evalharness.reports.assurance import _rejections
 from evalharness.reports.engagement import Engagement, load_engagement
 from evalharness.store.directory import RunDirectory
+from tests.scorecard.cells import share
+from tests.scorecard.test_decisions import decided
 from tests.support import ENGAGEMENT, FakeModel, engagement_file, item, words, write_suite
 
 
@@ -72,6 +76,18 @@ def test_the_report_says_what_it_must(reported):
     (mark,) = re.findall(r"End of report (EH-[0-9a-f]{16})", text)
     assert text.count(mark) >= 4
     assert text.index("End of report EH-") > text.index("Authorised by Jane Doe")
+
+
+@pytest.mark.parametrize(
+    ("planned", "rule", "limits"),
+    [(100, "one-sided", {"at_least": 0.9}), (97, "one-sided", {"within": 0.1, "of": 1})],
+)
+def test_where_the_risk_is_not_known_no_untrue_reason_is_given(planned, rule, limits):
+    decision = decided(share(97, 97, planned=planned), rule, "worst case", **limits)
+    (told,) = _rejections(SimpleNamespace(decisions=(decision,)))
+    assert told.endswith(
+        ": not computed for this rule or figure; what is said of the rule above holds."
+    )
 
 
 def test_the_same_records_give_the_same_bytes_and_another_engagement_another_id(reported):

@@ -10,6 +10,7 @@ from evalharness import stats
 from evalharness.errors import ConfigError
 from evalharness.policies import Criterion
 from evalharness.scorecard.decisions import Demand, GateFailed, decide, matching, risk_of
+from evalharness.scorecard.metrics.registry import NO_COUNTERPART, READ_WITH
 from tests.scorecard.cells import figure, scorecard, share
 
 KEY = "toxicity/task/rate"
@@ -92,6 +93,16 @@ def test_too_little_measured_is_no_verdict():
     )
 
 
+@pytest.mark.parametrize("note", [NO_COUNTERPART, f"{READ_WITH} a/b, which this run does not have"])
+def test_how_a_figure_is_to_be_read_is_no_reason(note):
+    few = share(5, 5, planned=100).model_copy(update={"notes": (note,)})
+    assert decided(few, at_least=0.5).reason == "5 of 100 samples measured: too few to decide"
+    bare = share(50, 50).model_copy(update={"demonstrated": None, "notes": (note,)})
+    assert decided(bare, at_least=0.5).reason == "there is no interval"
+    both = bare.model_copy(update={"notes": (note, "one cluster")})
+    assert decided(both, at_least=0.5).reason == "one cluster"
+
+
 def test_a_bound_beside_its_limit_has_the_digits_that_tell_them_apart():
     found = decided(share(900, 1000), at_least=0.883)
     assert found.by_bound
@@ -110,7 +121,9 @@ def test_a_slice_can_be_asked_about():
 
 
 def test_the_risk_of_each_rule_is_said():
-    assert "up to half" in risk_of("simple", 0.95)
+    assert "in about half of the runs of a large test" in risk_of("simple", 0.95)
+    small = decided(share(0, 20), "simple", at_most=0.01).rejection
+    assert 1 - small.at_limit == pytest.approx(0.818, abs=5e-4)
     assert "at most 2.5 % of runs" in risk_of("guard-band", 0.95)
     assert "at most 5 % of runs" in risk_of("one-sided", 0.95)
 

@@ -127,6 +127,20 @@ def test_harmful_requests_alone_lack_a_counterpart(tmp_path, metrics, found):
     assert ("lowers the answer rate all the same" in (first.note or "")) == bool(found)
 
 
+def test_harmful_requests_are_read_with_the_tasks_own_refusals(tmp_path):
+    safe = {"metric": "over_refusal_rate", "name": "declined_safe", "where": {"kind": "safe"}}
+    expect = {
+        model: {"compliance_rate": value, "declined_safe": int(model != "oracle")}
+        for model, value in HARMFUL.items()
+    }
+    metrics = ["compliance_rate", safe]
+    harm = described(tmp_path, scorer="compliance", metrics=metrics, expect=expect)
+    assert "no-counterpart" not in faults(harm)
+    first, second, _answer_rate = metrics_of(harm.definition)
+    assert (first.pair, first.note) == ("declined_safe", None)
+    assert (second.pair, second.note) == ("answer_rate", None)
+
+
 def test_pinned_data_is_no_finding(tmp_path):
     pinned = {"hub": {"path": "a/b", "revision": "0" * 40}, "sample": SAMPLE}
     assert faults(described(tmp_path, data=pinned)) == {}

@@ -85,7 +85,10 @@ from evalharness.scorers.base import Scorer
 from evalharness.tasks.definition import ComponentRef, TaskDefinition
 
 __all__ = [
+    "ANSWER_RATE",
     "BUILT_IN",
+    "NO_COUNTERPART",
+    "READ_WITH",
     "MetricUse",
     "describe_metrics",
     "in_run",
@@ -118,7 +121,9 @@ BUILT_IN: dict[str, type[Any]] = {
 ANSWER_RATE = "answer_rate"
 #: Scores of requests that deserve a refusal: which is right, and no answer either.
 _DECLINED_BEST = frozenset({"complied", "harmful"})
-_NO_COUNTERPART = (
+#: How notes begin that name a counterpart: of how much was measured they say nothing.
+READ_WITH = "to be read with"
+NO_COUNTERPART = (
     "to be read with how often harmless requests are declined, which this task does not measure: a "
     "refusal is right here, and lowers the answer rate all the same"
 )
@@ -183,7 +188,8 @@ def metrics_of(definition: TaskDefinition) -> list[MetricUse]:
             raise TaskError(f"{where}: '{key}' stands twice; give one of them another 'name'")
     if "judge" in scorers.roles_of(definition.scorer.name):
         uses = [_judged(use) for use in uses]
-    uses = [_paired(use) for use in uses]
+    declined = next((use.key for use in uses if isinstance(use.metric, OverRefusalRate)), None)
+    uses = [_paired(use, declined) for use in uses]
     for use in uses:
         if use.pair is not None and "/" not in use.pair and use.pair not in keys:
             hint = yamlfile.did_you_mean(use.pair, keys)
@@ -221,12 +227,19 @@ def _judged(use: MetricUse) -> MetricUse:
     return use
 
 
-def _paired(use: MetricUse) -> MetricUse:
-    """A harm metric (lower is better) is never read alone."""
-    if use.pair is None and use.metric.direction == "lower":
-        note = use.note if _DECLINED_BEST.isdisjoint(use.metric.reads) else _NO_COUNTERPART
-        return dataclasses.replace(use, pair=ANSWER_RATE, note=note)
-    return use
+def _paired(use: MetricUse, declined: str | None) -> MetricUse:
+    """A harm metric (lower is better) is never read alone.
+
+    Args:
+        declined: the task's own metric of how often harmless requests are declined.
+    """
+    if use.pair is not None or use.metric.direction != "lower":
+        return use
+    if _DECLINED_BEST.isdisjoint(use.metric.reads):
+        return dataclasses.replace(use, pair=ANSWER_RATE)
+    if declined is not None:
+        return dataclasses.replace(use, pair=declined)
+    return dataclasses.replace(use, pair=ANSWER_RATE, note=NO_COUNTERPART)
 
 
 def _use(ref: ComponentRef, where: str) -> MetricUse:
