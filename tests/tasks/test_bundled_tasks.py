@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections import Counter, defaultdict
 
@@ -236,7 +237,8 @@ def test_the_nearest_rating_is_the_good_one(found, data_root):
 
 def test_a_canary_meets_255_others_of_its_format(found):
     for sample in rendered(found.task("canary_exposure", "here"), "loglikelihood", None):
-        assert sample.choices[sample.target["canary"]] == sample.id
+        planted = sample.choices[sample.target["canary"]]
+        assert sample.id == hashlib.sha256(planted.encode()).hexdigest()[:16]
         assert len(set(sample.choices)) == 256
 
 
