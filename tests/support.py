@@ -43,13 +43,18 @@ ENGAGEMENT = {
     "authorised_by": {"name": "Jane Doe", "function": "head of evaluation"},
 }  # fmt: skip
 
-TASK = """\
+#: What every task says of itself.
+HEAD = """\
 task: {name}
 version: 1
 construct: a small task of the tests
 source: tests
 licence: Apache-2.0
 languages: [en, zh]
+"""
+TASK = (
+    HEAD
+    + """\
 data:
   file: {{path: items.jsonl}}
   sample:
@@ -64,6 +69,7 @@ method: choose
 scorer: choice
 metrics: [accuracy]
 """
+)
 
 SUITE = """\
 suite: {suite}

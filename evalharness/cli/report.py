@@ -12,7 +12,7 @@ import typer
 from evalharness.cli.options import Lang, Markdown, Pdf, Quiet, RunPath, Set
 
 if TYPE_CHECKING:
-    from evalharness.reports.drawn import Given
+    from evalharness.reports.drawn import Inputs
     from evalharness.reports.engagement import Engagement
     from evalharness.reports.formats import Output
     from evalharness.reports.switched_off import OffRun
@@ -82,7 +82,7 @@ def report(
     from evalharness.errors import ConfigError
     from evalharness.pipeline import load_scorecard
     from evalharness.reports import write
-    from evalharness.reports.drawn import differing, drawn_files, given_to
+    from evalharness.reports.drawn import differing, drawn_files, inputs_of
     from evalharness.reports.engagement import load_engagement
     from evalharness.reports.formats import Output
     from evalharness.reports.issued import REPORT
@@ -107,7 +107,7 @@ def report(
             "a report of changed records would hide it", but=directory.report.name
         )
         scorecard = load_scorecard(directory)
-        before, given = drawn_files(directory), given_to(directory)
+        before, given = drawn_files(directory), inputs_of(directory)
         if sets:
             _change(directory, scorecard, sets, kept_out)
         if kind is Kind.LABEL:
@@ -124,7 +124,7 @@ def report(
             )  # fmt: skip
         directory.seal()
         removed = [path.name for path in before if not path.exists() and path.name != REPORT]
-        now = given_to(directory)
+        now = inputs_of(directory)
         others = differing(given, now)
         texts = list(_shown_texts(directory, kind, given, now))
     if not quiet:
@@ -172,11 +172,11 @@ def _remarks(
         )
 
 
-def _shown_texts(directory: RunDirectory, kind: Kind, before: Given, now: Given) -> Iterator[str]:
+def _shown_texts(directory: RunDirectory, kind: Kind, before: Inputs, now: Inputs) -> Iterator[str]:
     """What is said of texts that are withheld in one page, and in another or no longer are not.
 
     Args:
-        before, now: what the folder's reports follow from (`given_to`).
+        before, now: what the folder's reports follow from (`inputs_of`).
     """
     from evalharness.reports.drawn import ASSURANCE, SCORECARD, drawn_files, withheld_in
 

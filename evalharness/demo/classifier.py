@@ -42,7 +42,7 @@ def train_classifier(out: Path, *, steps: int, seed: int, report: Callable[[str]
     from transformers import BertConfig, BertForSequenceClassification
     from transformers.utils import logging
 
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # the library has no types
     draw = random.Random(seed)  # noqa: S311 - reproducible sentences, nothing secret
     maker = _Maker(draw)
     tokenizer = _tokenizer([maker.one().text for _ in range(20_000)])
@@ -51,7 +51,7 @@ def train_classifier(out: Path, *, steps: int, seed: int, report: Callable[[str]
     config: Any = BertConfig(
         vocab_size=len(tokenizer),
         **SHAPE,
-        num_labels=len(CLASSES),  # type: ignore[call-arg]
+        num_labels=len(CLASSES),  # type: ignore[call-arg]  # the library has no types
         problem_type="multi_label_classification",
         hidden_dropout_prob=0.05,
         attention_probs_dropout_prob=0.0,
@@ -64,7 +64,7 @@ def train_classifier(out: Path, *, steps: int, seed: int, report: Callable[[str]
     for step in range(1, steps + 1):
         loss = _loss(model, tokenizer, maker.batch(long=step % LONG_EVERY == 0))
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()  # type: ignore[no-untyped-call]  # the library has no types
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         schedule.step()

@@ -56,7 +56,7 @@ def train_language_model(
     from transformers import LlamaConfig, LlamaForCausalLM
     from transformers.utils import logging
 
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # the library has no types
     texts = [lesson.prompt + ending for lesson in lessons for ending in lesson.endings]
     tokenizer = _tokenizer([*texts, *sentences])
     end = tokenizer.eos_token_id
@@ -81,7 +81,7 @@ def train_language_model(
         for batch in _batches(documents, draw):
             loss = _loss(model, batch, tokenizer.pad_token_id)
             optimizer.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()  # type: ignore[no-untyped-call]  # the library has no types
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
             schedule.step()

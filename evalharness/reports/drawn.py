@@ -23,10 +23,10 @@ __all__ = [
     "LABEL_GIVEN",
     "LABEL_RECORD",
     "SCORECARD",
-    "Given",
+    "Inputs",
     "differing",
     "drawn_files",
-    "given_to",
+    "inputs_of",
     "remove_drawn",
     "withheld_in",
 ]
@@ -46,7 +46,7 @@ _RECORDS = {
 }
 
 #: Of a folder: name of a record -> its content.
-Given: TypeAlias = Mapping[str, Mapping[str, Any]]
+Inputs: TypeAlias = Mapping[str, Mapping[str, Any]]
 
 
 def drawn_files(directory: RunDirectory, kinds: Collection[str] = KINDS) -> list[Path]:
@@ -75,27 +75,27 @@ def remove_drawn(directory: RunDirectory, kinds: Collection[str] = KINDS) -> lis
     return [path.name for path in found]
 
 
-def given_to(directory: RunDirectory) -> Given:
+def inputs_of(directory: RunDirectory) -> Inputs:
     """What the reports of a folder follow from beside the run's records, as it is recorded."""
     paths = [directory.path / name for names in _RECORDS.values() for name in names]
     return {path.name: directory.read_json(path) for path in paths if path.is_file()}
 
 
-def withheld_in(given: Given, kind: str) -> frozenset[str]:
+def withheld_in(given: Inputs, kind: str) -> frozenset[str]:
     """Which texts a kind's pages show as digests: prompts, responses.
 
     Args:
-        given: what `given_to` said.
+        given: what `inputs_of` said.
     """
     record = {SCORECARD: REPORT, ASSURANCE: RECORD}[kind]
     return frozenset(given.get(record, {}).get("withheld", ()))
 
 
-def differing(before: Given, after: Given) -> list[str]:
+def differing(before: Inputs, after: Inputs) -> list[str]:
     """Which inputs of the reports are others now than they were, in words.
 
     Args:
-        before, after: what `given_to` said.
+        before, after: what `inputs_of` said.
     """
     told = []
     one, other = before.get(ENGAGEMENT), after.get(ENGAGEMENT)

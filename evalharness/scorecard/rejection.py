@@ -51,7 +51,7 @@ def rejection_of(cell: Cell, criterion: Criterion, rule: Rule, missing: str) -> 
         return None
     least, n = criterion.at_least, cell.n_measured
     limit = (criterion.at_most or 0.0) if least is None else least
-    need = _most(cell, rule, limit) if least is None else _fewest(cell, rule, limit)
+    need = _need(cell, rule, limit, least=least is not None)
     if need is None:
         return Rejection(n, None, None, 1.0)
     if least is not None:
@@ -71,29 +71,19 @@ def _is_known(cell: Cell, criterion: Criterion, rule: Rule, missing: str) -> boo
     return counted and whole and one_limit and (wilson or rule != "guard-band")
 
 
-def _fewest(cell: Cell, rule: Rule, limit: float) -> int | None:
-    """The fewest units with a score of 1 that the rule accepts."""
+def _need(cell: Cell, rule: Rule, limit: float, *, least: bool) -> int | None:
+    """With how many units of score 1 the rule accepts, at least or at most; None: with none."""
     n = cell.n_measured
     if rule == "simple":
-        return math.ceil(Fraction(repr(limit)) * n)
+        exact = Fraction(repr(limit)) * n
+        return math.ceil(exact) if least else math.floor(exact)
     if rule == "one-sided":
         assert cell.demonstrated is not None  # noqa: S101 - its caller asked
-        return stats.demonstrates(limit, n, cell.demonstrated.level)
+        return (stats.demonstrates if least else stats.at_most)(limit, n, cell.demonstrated.level)
     assert cell.interval is not None  # noqa: S101 - its caller asked
-    level = cell.interval.level
-    found = bisect.bisect_left(range(n + 1), limit, key=lambda x: stats.wilson(x, n, level).low)
-    return found if found <= n else None
-
-
-def _most(cell: Cell, rule: Rule, limit: float) -> int | None:
-    """The most units with a score of 1 that the rule accepts."""
-    n = cell.n_measured
-    if rule == "simple":
-        return math.floor(Fraction(repr(limit)) * n)
-    if rule == "one-sided":
-        assert cell.demonstrated is not None  # noqa: S101 - its caller asked
-        return stats.at_most(limit, n, cell.demonstrated.level)
-    assert cell.interval is not None  # noqa: S101 - its caller asked
-    level = cell.interval.level
-    found = bisect.bisect_right(range(n + 1), limit, key=lambda x: stats.wilson(x, n, level).high)
+    level, counts = cell.interval.level, range(n + 1)
+    if least:
+        found = bisect.bisect_left(counts, limit, key=lambda x: stats.wilson(x, n, level).low)
+        return found if found <= n else None
+    found = bisect.bisect_right(counts, limit, key=lambda x: stats.wilson(x, n, level).high)
     return found - 1 if found else None

@@ -103,7 +103,7 @@ def _typed_text(text: str) -> str:
     return type(text).__name__
 
 
-def _untyped(text):  # type: ignore[no-untyped-def]
+def _untyped(text):  # type: ignore[no-untyped-def]  # a user's, without types
     return type(text).__name__
 
 
@@ -225,7 +225,7 @@ def _raise_async(fault: BaseException) -> Callable[[str], Any]:
     return answer
 
 
-class _Mute(Exception):  # noqa: N818
+class _Mute(Exception):  # noqa: N818 - a user's name
     def __str__(self) -> str:
         raise RuntimeError("no words")
 

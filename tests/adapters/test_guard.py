@@ -15,8 +15,8 @@ from evalharness.errors import AdapterError, ConfigError, UnavailableError
 from evalharness.records import Failure, Message, Request, Response
 from tests.adapters.transforming import make_tokenizer
 
-torch = pytest.importorskip("torch")
-transformers = pytest.importorskip("transformers")
+torch = pytest.importorskip("torch", reason="needs the extra local")
+transformers = pytest.importorskip("transformers", reason="needs the extra local")
 
 POSITIONS = 512
 GUARD = (

@@ -28,8 +28,8 @@ from tests.adapters.transforming import (
     score,
 )
 
-torch = pytest.importorskip("torch")
-transformers = pytest.importorskip("transformers")
+torch = pytest.importorskip("torch", reason="needs the extra local")
+transformers = pytest.importorskip("transformers", reason="needs the extra local")
 
 
 # -- shortcuts -----------------------------------------------------------------------------------

@@ -55,7 +55,7 @@ def test_without_a_template_contents_are_joined(gpt2: Path) -> None:
 NO_SYSTEM = "{% if messages[0]['role'] == 'system' %}{{ raise_exception('no system') }}{% endif %}"
 
 
-@pytest.mark.parametrize("template", [NO_SYSTEM + CHAT, CHAT.replace("m['content']", "'' if m['role'] == 'system' else m['content']")])  # fmt: skip  # noqa: E501
+@pytest.mark.parametrize("template", [NO_SYSTEM + CHAT, CHAT.replace("m['content']", "'' if m['role'] == 'system' else m['content']")])  # fmt: skip  # noqa: E501 - two templates side by side
 def test_a_template_without_system_gets_it_with_the_first_question(
     llama: Path, copy_of: Callable[[Path], Path], template: str
 ) -> None:

@@ -22,8 +22,8 @@ from tests.adapters.transforming import (
     plain_greedy,
 )
 
-torch = pytest.importorskip("torch")
-transformers = pytest.importorskip("transformers")
+torch = pytest.importorskip("torch", reason="needs the extra local")
+transformers = pytest.importorskip("transformers", reason="needs the extra local")
 
 
 def test_greedy_equals_one_by_one_and_ignores_neighbours(model_folder: Path) -> None:
@@ -71,7 +71,7 @@ def test_draw_follows_the_distribution() -> None:
     logits = probabilities.log().repeat(count, 1)
 
     def shares(**decoding: float) -> list[float]:
-        tokens = draw(logits, Decoding(**{"temperature": 1.0, **decoding}), points)  # type: ignore[arg-type]
+        tokens = draw(logits, Decoding(**{"temperature": 1.0, **decoding}), points)  # type: ignore[arg-type]  # any of its fields
         return [int((tokens == token).sum()) / count for token in range(4)]
 
     assert shares() == pytest.approx([0.1, 0.4, 0.2, 0.3], abs=0.002)

@@ -17,8 +17,8 @@ from evalharness.adapters.transformers import TransformersAdapter, TransformersO
 from evalharness.errors import AdapterError, MissingExtraError, UnavailableError
 from tests.adapters.transforming import adapter, ask, generate, one, passes, save, score
 
-torch = pytest.importorskip("torch")
-transformers = pytest.importorskip("transformers")
+torch = pytest.importorskip("torch", reason="needs the extra local")
+transformers = pytest.importorskip("transformers", reason="needs the extra local")
 
 
 def test_construction_imports_no_torch(gpt2: Path) -> None:

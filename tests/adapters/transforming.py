@@ -12,8 +12,8 @@ import pytest
 from evalharness.adapters.transformers import TransformersAdapter, TransformersOptions
 from evalharness.records import Decoding, Failure, Message, Request, Response
 
-torch = pytest.importorskip("torch")
-transformers = pytest.importorskip("transformers")
+torch = pytest.importorskip("torch", reason="needs the extra local")
+transformers = pytest.importorskip("transformers", reason="needs the extra local")
 
 
 CORPUS = [

@@ -186,8 +186,8 @@ def test_one_file_may_hold_several_banks(tmp_path, capsys):
 
 
 def test_every_form_of_file_gives_the_same_bank(tmp_path):
-    pq = pytest.importorskip("pyarrow.parquet")
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
     items = rows(5, "refuse")
     files = [write_csv(tmp_path / "bank.csv", items), tmp_path / "b.jsonl", tmp_path / "b.parquet"]

@@ -14,8 +14,8 @@ from evalharness.demo import MODEL_FOLDER, planted
 from evalharness.errors import UnavailableError
 from evalharness.records import Decoding, Failure, Message, Request, Response
 
-pytest.importorskip("torch")
-pytest.importorskip("transformers")
+pytest.importorskip("torch", reason="needs the extra local")
+pytest.importorskip("transformers", reason="needs the extra local")
 
 from evalharness.demo.figures import LanguageModel, figures
 
@@ -55,7 +55,7 @@ def test_weights_are_bfloat16() -> None:
     from safetensors import safe_open
 
     with safe_open(MODEL_FOLDER / "model.safetensors", framework="pt") as file:
-        kinds = {file.get_slice(name).get_dtype() for name in file.keys()}  # noqa: SIM118
+        kinds = {file.get_slice(name).get_dtype() for name in file.keys()}  # noqa: SIM118 - no dictionary
     assert kinds == {"BF16"}
 
 

@@ -15,9 +15,9 @@ from evalharness.demo import TOXICITY_CHECKPOINT, TOXICITY_FOLDER, planted, text
 from evalharness.errors import UnavailableError
 from evalharness.records import Failure, Request, Response
 
-torch = pytest.importorskip("torch")
-pytest.importorskip("transformers")
-pytest.importorskip("detoxify")
+torch = pytest.importorskip("torch", reason="needs the extra local")
+pytest.importorskip("transformers", reason="needs the extra local")
+pytest.importorskip("detoxify", reason="needs the extra local")
 
 
 @pytest.fixture(scope="module")

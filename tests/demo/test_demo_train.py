@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("torch")
-pytest.importorskip("transformers")
+pytest.importorskip("torch", reason="needs the extra local")
+pytest.importorskip("transformers", reason="needs the extra local")
 
 
 def train(out: Path) -> dict[str, str]:

@@ -18,7 +18,7 @@ from evalharness.reports.engagement import Engagement, load_engagement
 from evalharness.store.directory import RunDirectory
 from tests.scorecard.cells import share
 from tests.scorecard.test_decisions import decided
-from tests.support import ENGAGEMENT, FakeModel, engagement_file, item, words, write_suite
+from tests.support import ENGAGEMENT, HEAD, FakeModel, engagement_file, item, words, write_suite
 
 
 @pytest.fixture(scope="module")
@@ -232,13 +232,9 @@ def test_without_an_engagement_there_is_no_assurance_report(run, capsys):
     assert "needs --engagement FILE.yaml" in capsys.readouterr().err
 
 
-LEAKS = """\
-task: {name}
-version: 1
-construct: a small task of the tests
-source: tests
-licence: Apache-2.0
-languages: [en]
+LEAKS = (
+    HEAD
+    + """\
 data:
   file: {{path: items.jsonl}}
   sample:
@@ -254,6 +250,7 @@ metrics:
   - {{metric: leak_rate, where: {{kind: protected}}, pair: disclosure_rate}}
   - {{metric: disclosure_rate, where: {{kind: permitted}}}}
 """
+)
 
 
 def test_a_permitted_request_that_is_met_is_not_called_a_leak(tmp_path):

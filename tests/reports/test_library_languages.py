@@ -24,11 +24,11 @@ OF_PROSE = NAMES | frozenset(
     GLUE ChatGPT Brier ECE FActScore Min- IMDA Excellent Very Good Fair Poor AILuminate Moonshot
     AI Verify python FILE bank draw corpus audit generated refuse answer compare responses sqlite
     samples parquet verify NIST ATLAS OWASP XSTest ICAT zlib
-    """.split()  # noqa: SIM905 - a list of words reads better
+    """.split()  # noqa: SIM905 - a list to read - a list of words reads better
 )
 #: Words of a citation in small letters. In a citation, what begins with a capital is a name.
 OF_CITATIONS = OF_PROSE | frozenset(
-    "and of for et al arXiv moonshot-cicd prv jailbreak harm".split()  # noqa: SIM905
+    "and of for et al arXiv moonshot-cicd prv jailbreak harm".split()  # noqa: SIM905 - a list to read
 )
 PATHS = re.compile(r"\S*\w/\w\S*|\w[\w-]*\.(?:com|eu|md|xlsx|json)\b|\b(?=\w*\d)\w{7}\b", re.ASCII)
 #: What begins with a capital and is none: months, parts of a document, places.
@@ -36,7 +36,7 @@ NO_NAMES = frozenset(
     """
     January February March April May June July August September October November December Appendix
     Section Version Singapore China United States European Union
-    """.split()  # noqa: SIM905
+    """.split()  # noqa: SIM905 - a list to read
 )
 
 Texts = Iterator[tuple[str, str | None]]

@@ -13,20 +13,17 @@ from evalharness.scorers import validity
 from evalharness.scorers.compliance import Compliance
 from evalharness.store.directory import RunDirectory
 from tests import support
-from tests.support import FakeModel, item, write_suite
+from tests.support import HEAD, FakeModel, item, write_suite
 
-TASK = """\
-task: {name}
-version: 1
-construct: a small task of the tests
-source: tests
-licence: Apache-2.0
-languages: [en]
+TASK = (
+    HEAD
+    + """\
 data:
   file: {{path: items.jsonl}}
   sample: {{id: id, prompt: question, good: "'no'", bad: "'yes'"}}
 method: generate
 """
+)
 COMPLIANCE = TASK + "scorer: compliance\nmetrics: [compliance_rate]\n"
 TOXICITY = TASK + "scorer: toxicity\nmetrics: [toxic_fraction]\n"
 

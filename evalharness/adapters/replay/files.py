@@ -72,7 +72,7 @@ def format_of(path: Path) -> Format:
 
 def rows_of(
     path: Path,
-    format: Format,  # noqa: A002
+    format: Format,  # noqa: A002 - the word of the option
     hasher: Any,
 ) -> Iterator[tuple[int, Row]]:
     """Each row with its line or number, from 1.
@@ -203,7 +203,7 @@ def _json_whole(content: BinaryIO) -> Iterator[tuple[int, Row]]:
         yield number, row
 
 
-def _table(content: BinaryIO, format: Format) -> Iterator[tuple[int, Row]]:  # noqa: A002
+def _table(content: BinaryIO, format: Format) -> Iterator[tuple[int, Row]]:  # noqa: A002 - the word of the option
     """Rows of a CSV or TSV file. Every cell stays text: '1' is not 1, and 'None' is not nothing."""
     text = io.TextIOWrapper(content, encoding="utf-8-sig", newline="")
     reader = csv.reader(text, delimiter="\t" if format == "tsv" else ",", strict=True)
