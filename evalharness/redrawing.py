@@ -6,7 +6,6 @@ is no fault of the page, and nothing that speaks for it.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -15,8 +14,8 @@ import evalharness
 from evalharness.checking import Check, NotCheckedError, checked
 from evalharness.errors import MissingExtraError
 from evalharness.pipeline import load_scorecard
-from evalharness.reports.drawn import KINDS, LABEL, LABEL_GIVEN, LABEL_RECORD
-from evalharness.reports.formats import Output
+from evalharness.reports.drawn import KINDS, LABEL, LABEL_GIVEN, LABEL_RECORD, PAGE
+from evalharness.reports.formats import as_markdown
 from evalharness.reports.issued import ENGAGEMENT, RECORD, engagement_of, issued_of, withheld_of
 from evalharness.reports.label.given import LabelInput
 from evalharness.reports.label.write import (
@@ -27,14 +26,13 @@ from evalharness.reports.label.write import (
     label_record,
 )
 from evalharness.reports.language import ENGLISH, known, speaking
-from evalharness.reports.made import made_with, maker_of, same_page
-from evalharness.reports.write import Draw, assurance_page, drawn, scorecard_page
+from evalharness.reports.made import made_with, maker_of, marked, same_page
+from evalharness.reports.page import SCREEN, Medium
+from evalharness.reports.write import Draw, assurance_page, scorecard_page
 from evalharness.scorecard.model import Scorecard
 from evalharness.store.directory import RunDirectory, json_bytes
 
 __all__ = ["page_checks"]
-
-_PAGE = re.compile(rf"({'|'.join(KINDS)})(?:\.([A-Za-z]{{2,8}}(?:-\w{{1,8}})*))?\.(html|md|pdf)")
 
 
 class _NotHereError(Exception):
@@ -83,7 +81,7 @@ class _Redrawing:
         for path in self._directory.path.iterdir():
             if path.name == LABEL_RECORD:
                 found.append(_Drawn(path, LABEL, ENGLISH.code))
-            elif page := _PAGE.fullmatch(path.name):
+            elif page := PAGE.fullmatch(path.name):
                 found.append(_Drawn(path, page[1], page[2] or ENGLISH.code))
         return sorted(found, key=lambda file: (KINDS.index(file.kind), file.name))
 
@@ -111,18 +109,16 @@ class _Redrawing:
             return there == json_bytes(label_record(self._label_input))
         if file.language not in known():
             raise _NotHereError(f"this version draws nothing in '{file.language}'")
-        draw, suffix = getattr(self, f"_{file.kind}"), file.path.suffix
-        # whether Markdown has the texts behind a content warning is written nowhere
-        for hazardous in (False, True) if suffix == ".md" else (False,):
-            output = Output(file.language, markdown=suffix == ".md", hazardous=hazardous)
-            (again,) = [
-                page
-                for name, page in drawn(file.kind, output, draw).items()
-                if Path(name).suffix == suffix
-            ]
-            if same_page(again, there, suffix):
-                return True
-        return False
+        draw: Draw = getattr(self, f"_{file.kind}")
+        with speaking(file.language):
+            if file.path.suffix == ".html":
+                return same_page(draw(SCREEN).encode(), there, ".html")
+            # whether Markdown has the texts behind a content warning is written nowhere
+            return any(
+                same_page(marked(as_markdown(draw(Medium(paper=True, hazardous=shown))).encode()),
+                          there, ".md")
+                for shown in (False, True)
+            )  # fmt: skip
 
     @cached_property
     def _scorecard(self) -> Scorecard:
@@ -134,12 +130,11 @@ class _Redrawing:
 
     @cached_property
     def _assurance(self) -> Draw:
-        issued = issued_of(self._directory)
-        if issued is None or not (self._directory.path / ENGAGEMENT).is_file():
+        issued, engagement = issued_of(self._directory), engagement_of(self._directory)
+        if issued is None or engagement is None:
             raise _NotHereError(
                 f"{RECORD} and {ENGAGEMENT}, which it follows from, are not both here"
             )
-        engagement = engagement_of(self._directory)
         return assurance_page(self._directory, self._scorecard, engagement, issued)
 
     @cached_property

@@ -40,9 +40,10 @@ def _derived_id(directory: RunDirectory) -> str:
 
 def _engagement(directory: RunDirectory) -> Engagement:
     """The assignment that a folder's assurance report follows from."""
-    if not (directory.path / ENGAGEMENT).is_file():
+    found = engagement_of(directory)
+    if found is None:
         raise ConfigError(f"{directory.path}: holds no assurance report (no {ENGAGEMENT})")
-    return engagement_of(directory)
+    return found
 
 
 def earlier_of(engagement: Engagement, base: Path, own: RunDirectory) -> Earlier | None:

@@ -21,7 +21,7 @@ from evalharness.reports.recorded import is_recorded
 from evalharness.reports.reliability import Curve, curve_views
 from evalharness.reports.switched_off import OffRun, part_views
 from evalharness.reports.titles import task_titles
-from evalharness.reports.untested import unmeasured
+from evalharness.reports.untested import nothing_measured
 from evalharness.reports.validity_words import scorer_views
 from evalharness.reports.view import scorecard_view
 from evalharness.scorecard.gate import Gate
@@ -100,7 +100,7 @@ def render_assurance(report: Assurance, medium: Medium = SCREEN) -> str:
         .render(
             scorecard=report.scorecard,
             view=view,
-            nothing=unmeasured(view, reasons=not report.withheld),
+            nothing=nothing_measured(view, reasons=not report.withheld),
             run=report.run,
             e=report.engagement.spoken(current().code),
             gate=report.gate,

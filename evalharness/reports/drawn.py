@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from evalharness.reports.issued import ENGAGEMENT, RECORD, REPORT
-from evalharness.reports.language import known
+from evalharness.reports.language import ENGLISH, known
 from evalharness.store.directory import RunDirectory
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "LABEL",
     "LABEL_GIVEN",
     "LABEL_RECORD",
+    "PAGE",
     "SCORECARD",
     "Inputs",
     "differing",
@@ -35,10 +36,14 @@ __all__ = [
 SCORECARD, ASSURANCE, LABEL = "report", "assurance", "label"
 KINDS = (SCORECARD, ASSURANCE, LABEL)
 
+#: The name of a page's file: its kind, its language (none: English), its format.
+PAGE = re.compile(rf"({'|'.join(KINDS)})(?:\.([A-Za-z]{{2,8}}(?:-\w{{1,8}})*))?\.(html|md|pdf)")
+
 #: The label's cells, and what they follow from beside the run's records.
 LABEL_RECORD, LABEL_GIVEN = "label.json", "label.given.json"
 
-#: What a kind's page follows from beside the run's records, and lies beside it.
+#: What a kind's page follows from beside the run's records, and goes with it. What the scorecard's
+#: pages withhold (`REPORT`) stays when they go: a kill must not bring the texts back.
 _RECORDS = {
     SCORECARD: (REPORT,),
     ASSURANCE: (RECORD, ENGAGEMENT),
@@ -51,20 +56,20 @@ Inputs: TypeAlias = Mapping[str, Mapping[str, Any]]
 
 def drawn_files(directory: RunDirectory, kinds: Collection[str] = KINDS) -> list[Path]:
     """The report files of these kinds that are there, in every language and format."""
-    languages = "|".join(map(re.escape, known()))
-    page = re.compile(rf"({'|'.join(kinds)})(\.({languages}))?\.(html|pdf|md)")
+    languages = known()
     records = {name for kind in kinds for name in _RECORDS.get(kind, ())}
+
+    def is_page(name: str) -> bool:
+        page = PAGE.fullmatch(name)
+        return page is not None and page[1] in kinds and (page[2] or ENGLISH.code) in languages
+
     return sorted(
-        path
-        for path in directory.path.iterdir()
-        if page.fullmatch(path.name) or path.name in records
+        path for path in directory.path.iterdir() if is_page(path.name) or path.name in records
     )
 
 
 def remove_drawn(directory: RunDirectory, kinds: Collection[str] = KINDS) -> list[str]:
     """Take away the report files of these kinds; the folder must not be sealed as it is.
-
-    What the scorecard's pages withhold stays on record: a kill must not bring the texts back.
 
     Returns:
         The names of what was there.

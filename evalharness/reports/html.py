@@ -10,7 +10,7 @@ from evalharness.reports.language import _, current, said
 from evalharness.reports.page import SCREEN, Medium, SampleRow, environment, sampled
 from evalharness.reports.reliability import Curve, curve_views
 from evalharness.reports.titles import task_titles
-from evalharness.reports.untested import unmeasured
+from evalharness.reports.untested import nothing_measured
 from evalharness.reports.view import GLOSSARY, TaskView, View, scorecard_view, word_of
 from evalharness.scorecard.model import Scorecard
 
@@ -44,7 +44,7 @@ def render_html(
         .render(
             scorecard=scorecard,
             view=view,
-            nothing=unmeasured(view, reasons=not withheld),
+            nothing=nothing_measured(view, reasons=not withheld),
             run=run,
             model=scorecard.model,
             sampled=sampled(view, samples),

@@ -22,8 +22,8 @@ from evalharness.yamlfile import first_fault
 _Form = TypeVar("_Form", bound=BaseModel)
 
 __all__ = [
-    "ENGAGEMENT", "RECORD", "REPORT", "Earlier", "Issued", "Shown", "engagement_of", "issued_of",
-    "withheld_of",
+    "ENGAGEMENT", "RECORD", "REPORT", "Earlier", "Issued", "ScorecardPages", "engagement_of",
+    "issued_of", "record_of", "withheld_of",
 ]  # fmt: skip
 
 #: Files of a run's folder: how the scorecard is shown; what the assurance report is, and the
@@ -62,7 +62,7 @@ class Issued(BaseModel):
     switched_off: Mapping[str, OffRun] = Field(default_factory=dict)
 
 
-class Shown(BaseModel):
+class ScorecardPages(BaseModel):
     """How the scorecard's pages of a run's folder are drawn, as ``report.json`` has it.
 
     Args:
@@ -79,8 +79,8 @@ def withheld_of(directory: RunDirectory) -> frozenset[str]:
     Raises:
         RunCorruptError: the record is damaged.
     """
-    shown = _read(directory, REPORT, Shown)
-    return frozenset() if shown is None else frozenset(shown.withheld)
+    pages = record_of(directory, REPORT, ScorecardPages)
+    return frozenset() if pages is None else frozenset(pages.withheld)
 
 
 def issued_of(directory: RunDirectory) -> Issued | None:
@@ -89,27 +89,28 @@ def issued_of(directory: RunDirectory) -> Issued | None:
     Raises:
         RunCorruptError: the record is damaged.
     """
-    return _read(directory, RECORD, Issued)
+    return record_of(directory, RECORD, Issued)
 
 
-def _read(directory: RunDirectory, name: str, form: type[_Form]) -> _Form | None:
+def engagement_of(directory: RunDirectory) -> Engagement | None:
+    """The assignment that a folder's assurance report follows from; None where it has none.
+
+    Raises:
+        RunCorruptError: the record is damaged.
+    """
+    return record_of(directory, ENGAGEMENT, Engagement)
+
+
+def record_of(directory: RunDirectory, name: str, form: type[_Form]) -> _Form | None:
+    """A record of a report; None where there is no such file.
+
+    Raises:
+        RunCorruptError: it is damaged.
+    """
     path = directory.path / name
     if not path.is_file():
         return None
     try:
         return form.model_validate(directory.read_json(path))
-    except ValidationError as fault:
-        raise RunCorruptError(f"{path}: {first_fault(fault)}; the file is damaged") from None
-
-
-def engagement_of(directory: RunDirectory) -> Engagement:
-    """The assignment that a folder's assurance report follows from.
-
-    Raises:
-        RunError: it is not there; RunCorruptError: it is damaged.
-    """
-    path = directory.path / ENGAGEMENT
-    try:
-        return Engagement.model_validate(directory.read_json(path))
     except ValidationError as fault:
         raise RunCorruptError(f"{path}: {first_fault(fault)}; the file is damaged") from None

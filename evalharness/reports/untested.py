@@ -10,7 +10,7 @@ from evalharness.reports.outcomes import word_of
 from evalharness.reports.view import DimensionView, TaskView, View
 from evalharness.scorecard.metrics.registry import ANSWER_RATE
 
-__all__ = ["Unmeasured", "UnmeasuredTask", "unmeasured"]
+__all__ = ["NothingMeasured", "UnmeasuredTask", "nothing_measured"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class UnmeasuredTask:
 
 
 @dataclass(frozen=True, slots=True)
-class Unmeasured:
+class NothingMeasured:
     """Planned, and nothing measured.
 
     Args:
@@ -34,13 +34,13 @@ class Unmeasured:
     tasks: tuple[UnmeasuredTask, ...]
 
 
-def unmeasured(view: View, *, reasons: bool = True) -> Unmeasured:
+def nothing_measured(view: View, *, reasons: bool = True) -> NothingMeasured:
     """What a scorecard has tasks for and not one measured unit of.
 
     Args:
         reasons: whether recorded reasons are told; a fault's own words may quote the texts.
     """
-    return Unmeasured(
+    return NothingMeasured(
         dimensions=tuple(
             dimension
             for dimension in view.dimensions

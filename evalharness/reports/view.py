@@ -378,7 +378,11 @@ def _task(
 
 
 def _dimension(
-    name: str, card: DimensionCard | None, names: _Names, others: Mapping[str, Cell]
+    name: str,
+    card: DimensionCard | None,
+    names: _Names,
+    others: Mapping[str, Cell],
+    titles: Mapping[str, str],
 ) -> DimensionView:
     title = word_of(name).capitalize()
     anchor = names.anchor("dimension", name)
@@ -394,7 +398,8 @@ def _dimension(
             first = [headline.metric]
             top = card.tasks[task].metrics.get(headline.metric)
             first += [top.headline_pair] if top is not None and top.headline_pair else []
-        tasks.append(_task(task, card.tasks[task], names, first, others))
+        seen = _task(task, card.tasks[task], names, first, others)
+        tasks.append(replace(seen, title=said(titles.get(task, ""))))
     chosen = next((t for t in tasks if headline is not None and t.name == headline.task), None)
     cell = outcomes = None
     if headline is not None and chosen is not None:
@@ -422,21 +427,10 @@ def scorecard_view(scorecard: Scorecard, titles: Mapping[str, str] | None = None
         for metric, cell in card.metrics.items()
     }
     found = (
-        _dimension(name, scorecard.dimensions.get(name), names, cells)
+        _dimension(name, scorecard.dimensions.get(name), names, cells, titles or {})
         for name in (*DIMENSIONS, *more)
     )
-    return View(tuple(_called(dimension, titles or {}) for dimension in found))
-
-
-def _called(dimension: DimensionView, titles: Mapping[str, str]) -> DimensionView:
-    """A dimension whose tasks have their titles."""
-    tasks = tuple(
-        replace(task, title=said(titles[task.name])) if task.name in titles else task
-        for task in dimension.tasks
-    )
-    top = dimension.headline_task
-    chosen = top and next(task for task in tasks if task.name == top.name)
-    return replace(dimension, tasks=tasks, headline_task=chosen)
+    return View(tuple(found))
 
 
 def figure_views(cells: Iterable[tuple[str, Cell]]) -> tuple[CellView, ...]:

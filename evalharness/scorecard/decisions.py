@@ -136,20 +136,19 @@ def _said(met: bool | None) -> str:
     return "" if met is None else ": within the limit" if met else ": NOT within the limit"
 
 
-def _beside(value: float, limits: Iterable[float]) -> str:
+def _beside(value: float, limits: tuple[float, ...]) -> str:
     """A figure with at least four digits, and as many as show on which side of a limit it is."""
-    limits = tuple(limits)
-    shown = (f"{value:.{digits}g}" for digits in range(4, 17))
+    shown = (f"{value:.{digits}g}" for digits in range(4, 18))  # 17 always tell a float
     told = (
         text
         for text in shown
         if all((float(text) > one, float(text) < one) == (value > one, value < one)
                for one in limits)
     )  # fmt: skip
-    return next(told, repr(value))
+    return next(told)
 
 
-def _bounds(bounds: Interval, limits: Iterable[float]) -> str:
+def _bounds(bounds: Interval, limits: tuple[float, ...]) -> str:
     low, high = (_beside(end, limits) for end in (bounds.low, bounds.high))
     return (
         f"demonstrated at least {low}, at most {high} "

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from evalharness.errors import RunCorruptError
 from evalharness.reports.drawn import LABEL, LABEL_GIVEN, LABEL_RECORD
 from evalharness.reports.engagement import Engagement
 from evalharness.reports.formats import Output
+from evalharness.reports.issued import record_of
 from evalharness.reports.label.build import build_label
 from evalharness.reports.label.card import ModelCard
 from evalharness.reports.label.given import File, LabelInput, Off, Records
@@ -21,7 +21,6 @@ from evalharness.reports.switched_off import OffRun
 from evalharness.reports.write import Draw, drawn, run_of, write_drawn
 from evalharness.scorecard.model import Scorecard
 from evalharness.store.directory import RunDirectory, file_sha256
-from evalharness.yamlfile import first_fault
 
 __all__ = ["Given", "given_of", "label_input", "label_page", "label_record", "write_label"]
 
@@ -68,9 +67,10 @@ def write_label(
         },
     )
     whole = label_input(directory, scorecard, given)
-    records = {LABEL_RECORD: label_record(whole)}
-    if given != Given():
-        records[LABEL_GIVEN] = given.model_dump(mode="json")
+    records = {
+        LABEL_RECORD: label_record(whole),
+        LABEL_GIVEN: None if given == Given() else given.model_dump(mode="json"),
+    }
     written = write_drawn(directory, LABEL, drawn(LABEL, output, label_page(whole)), records)
     return [*written, directory.path / LABEL_RECORD]
 
@@ -81,13 +81,7 @@ def given_of(directory: RunDirectory) -> Given:
     Raises:
         RunCorruptError: the record is damaged.
     """
-    path = directory.path / LABEL_GIVEN
-    if not path.is_file():
-        return Given()
-    try:
-        return Given.model_validate(directory.read_json(path))
-    except ValidationError as fault:
-        raise RunCorruptError(f"{path}: {first_fault(fault)}; the file is damaged") from None
+    return record_of(directory, LABEL_GIVEN, Given) or Given()
 
 
 def label_input(directory: RunDirectory, scorecard: Scorecard, given: Given) -> LabelInput:
