@@ -21,6 +21,7 @@ import aiohttp
 from pydantic import Field, field_validator
 from yarl import URL
 
+from evalharness import jsontext
 from evalharness.adapters._secrets import Secrets, check_headers
 from evalharness.adapters.base import Options
 from evalharness.errors import AdapterError
@@ -123,7 +124,9 @@ class Http:
             raise AdapterError(self._fatal)
         session = self._session()
         try:
-            response = await session.request(method, url, data=data, allow_redirects=False)
+            # bytes would be looked up among all that a body may be
+            body = None if data is None else aiohttp.BytesPayload(data)
+            response = await session.request(method, url, data=body, allow_redirects=False)
             try:
                 content = await _read(response)
             except BaseException:
@@ -212,7 +215,7 @@ def sendable(value: Content) -> Content:
 def parsed(body: bytes) -> Any:
     """The JSON value in ``body``, or None if it holds none."""
     try:
-        return json.loads(body)
+        return jsontext.read(body)
     except (ValueError, RecursionError):  # ValueError: also bytes that are no UTF-8
         return None
 

@@ -1,4 +1,4 @@
-"""How often Python looks for cycles while a run is under way."""
+"""How often Python looks for cycles while a command or a run is under way."""
 
 from __future__ import annotations
 

@@ -31,14 +31,15 @@ from evalharness.tasks.planned import PlannedTask
 
 __all__ = ["Executor", "SampleResult"]
 
-#: Samples of a window, and of one without a packing lane, which needs none to sort in.
+#: Samples of a window, and of one without a packing lane, which needs none to sort in: its samples
+#: begin in one turn of the loop, so many would hold up every call in flight.
 _WINDOW = 1024
-_SMALL_WINDOW = 64
+_SMALL_WINDOW = 16
 #: When the target streams, the next window begins while at most so many attempts are under way (and
 #: more than the calls in flight), and so many windows wait for their slowest answer: one that hangs
 #: does not idle the others, and what waits for it stays bounded.
 _ATTEMPTS = 512
-_WINDOWS = 512
+_WINDOWS = 2048
 
 
 @dataclass(frozen=True, slots=True)

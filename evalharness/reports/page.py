@@ -20,7 +20,8 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from evalharness.reports import language, numbers, svg
+from evalharness.reports import language, numbers, svg, text
+from evalharness.reports.compiled import compiled_templates
 from evalharness.reports.language import _
 from evalharness.reports.made import made_with
 from evalharness.reports.overview import dimension_rows, task_rows
@@ -126,6 +127,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        bytecode_cache=compiled_templates(Path(__file__), Path(text.__file__)),
     )
     made.globals["patterns"] = svg.patterns
     made.globals["swatch"] = svg.swatch

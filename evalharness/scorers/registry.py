@@ -10,47 +10,44 @@ from typing import Any, cast
 from pydantic import TypeAdapter, ValidationError
 
 from evalharness import yamlfile
+from evalharness.catalogue import Catalogue
 from evalharness.errors import TaskError
 from evalharness.records import Role, digest, text_floats
-from evalharness.scorers.agreement import Agreement
 from evalharness.scorers.base import Scorer
-from evalharness.scorers.bbq import BBQ
-from evalharness.scorers.calibration import Calibration
-from evalharness.scorers.choice import Choice, Rating, TrueMass
-from evalharness.scorers.compliance import Compliance
-from evalharness.scorers.coreference import Coreference
-from evalharness.scorers.decision import Decision
-from evalharness.scorers.factscore import FactLabels, FactScore
-from evalharness.scorers.injection import Injection
-from evalharness.scorers.judge import Judge
-from evalharness.scorers.keywords import Keywords
-from evalharness.scorers.leak import Exposure, Leak
-from evalharness.scorers.membership import Membership
-from evalharness.scorers.memorisation import Memorisation
-from evalharness.scorers.mentions import Mentions
-from evalharness.scorers.opinions import Opinions
-from evalharness.scorers.order import Order
-from evalharness.scorers.overlap import Overlap
-from evalharness.scorers.personal_data import PersonalData
-from evalharness.scorers.prompt_leak import PromptLeak
-from evalharness.scorers.recorded import Recorded
-from evalharness.scorers.safety import Safety
-from evalharness.scorers.stance import Stance
-from evalharness.scorers.stereotypes import CrowSPairs, StereoSet
-from evalharness.scorers.toxicity import Toxicity
-from evalharness.scorers.traits import PlainTraits, Traits
 
 __all__ = ["BUILT_IN", "create", "describe", "names", "protocol_part", "roles_of"]
 
-BUILT_IN: dict[str, type[Any]] = {
-    scorer.name: scorer
-    for scorer in (
-        Agreement, BBQ, Calibration, Choice, Compliance, Coreference, CrowSPairs, Decision,
-        Exposure, FactLabels, FactScore, Injection, Judge, Keywords, Leak, Membership, Memorisation,
-        Mentions, Opinions, Order, Overlap, PersonalData, PlainTraits, PromptLeak, Rating, Recorded,
-        Safety, Stance, StereoSet, Toxicity, Traits, TrueMass,
-    )
-}  # fmt: skip
+BUILT_IN = Catalogue(
+    "evalharness.scorers",
+    {
+        "agreement": {"agreement": "Agreement"},
+        "bbq": {"bbq": "BBQ"},
+        "calibration": {"calibration": "Calibration"},
+        "choice": {"choice": "Choice", "rating": "Rating", "true_mass": "TrueMass"},
+        "compliance": {"compliance": "Compliance"},
+        "coreference": {"coreference": "Coreference"},
+        "decision": {"decision": "Decision"},
+        "factscore": {"fact_labels": "FactLabels", "factscore": "FactScore"},
+        "injection": {"injection": "Injection"},
+        "judge": {"judge": "Judge"},
+        "keywords": {"keywords": "Keywords"},
+        "leak": {"exposure": "Exposure", "leak": "Leak"},
+        "membership": {"membership": "Membership"},
+        "memorisation": {"memorisation": "Memorisation"},
+        "mentions": {"mentions": "Mentions"},
+        "opinions": {"opinions": "Opinions"},
+        "order": {"order": "Order"},
+        "overlap": {"overlap": "Overlap"},
+        "personal_data": {"personal_data": "PersonalData"},
+        "prompt_leak": {"prompt_leak": "PromptLeak"},
+        "recorded": {"recorded": "Recorded"},
+        "safety": {"safety": "Safety"},
+        "stance": {"stance": "Stance"},
+        "stereotypes": {"crows_pairs": "CrowSPairs", "stereoset": "StereoSet"},
+        "toxicity": {"toxicity": "Toxicity"},
+        "traits": {"plain_traits": "PlainTraits", "traits": "Traits"},
+    },
+)
 
 
 def names() -> dict[str, str]:

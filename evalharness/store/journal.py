@@ -40,6 +40,11 @@ CREATE TABLE IF NOT EXISTS responses (
 _Key: TypeAlias = tuple[str, str, int, str, int]
 
 
+#: Made once: json.dumps makes one for each call that names an option. Lone surrogates cannot be
+#: stored as UTF-8, so they stay escaped.
+_BODY = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One line of the journal.
@@ -77,8 +82,7 @@ class Entry:
     def _row(self) -> tuple[Any, ...]:
         answer = self.answer
         body = answer.to_json() if isinstance(answer, Response) else {"reason": answer.reason}
-        # lone surrogates cannot be stored as UTF-8, so they stay escaped
-        text = json.dumps(body, separators=(",", ":"), allow_nan=False)
+        text = _BODY.encode(body)
         s = self.slot
         return (
             s.task, s.sample, s.epoch, s.role, s.ordinal,

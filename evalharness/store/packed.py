@@ -10,9 +10,10 @@ import json
 import tempfile
 import weakref
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, cast
 
+from evalharness import jsontext
 from evalharness.errors import RunCorruptError, TaskError
 from evalharness.records import BESIDE_PROTOCOL, Sample
 
@@ -92,8 +93,8 @@ class PackedSamples:
             yield from unpacked(block)
 
 
-def unpacked(block: bytes) -> Sequence[Sample]:
-    """A block's samples.
+def unpacked(block: bytes) -> Iterator[Sample]:
+    """A block's samples, each made when it is its turn: all at once would hold up who else waits.
 
     Raises:
         RunCorruptError: it is no block, or one that nobody wrote.
@@ -103,7 +104,8 @@ def unpacked(block: bytes) -> Sequence[Sample]:
         text = unpacker.decompress(block, _LARGEST_BLOCK)
         if unpacker.unconsumed_tail:
             raise RunCorruptError("the plan holds a block larger than any that is written")
-        return [_sample(line) for line in text.split(b"\n")]
+        for line in text.split(b"\n"):
+            yield _sample(line)
     except (zlib.error, ValueError, TypeError, KeyError) as fault:
         raise RunCorruptError(
             f"the plan cannot be read ({type(fault).__name__}: {fault})"
@@ -112,5 +114,5 @@ def unpacked(block: bytes) -> Sequence[Sample]:
 
 def _sample(line: bytes) -> Sample:
     item, _, ends = line.partition(b"\t")
-    data = json.loads(item.decode("utf-8", "surrogatepass"))
+    data = jsontext.read(item)
     return Sample.from_json({**data, **json.loads(ends)} if ends else cast("dict[str, Any]", data))

@@ -29,8 +29,9 @@ _BATCH = 16_384
 #: A row group is as large as that: small ones take room and time, what waits takes memory.
 _GROUP_ROWS = 16_384
 _GROUP_BYTES = 16 * 2**20
-#: Rows become a table when there are so many, or when their texts are so long.
-_TABLE_ROWS = 1024
+#: Rows become a table when there are so many, or when their texts are so long. A table of few rows
+#: costs as much as one of many; making a large one holds up every call in flight.
+_TABLE_ROWS = 512
 _TABLE_BYTES = 2**20
 _LONG = ("prompt", "response")
 
@@ -75,7 +76,7 @@ class SamplesWriter:
             use_dictionary=repeated,
             column_encoding={"latency_s": "BYTE_STREAM_SPLIT"},
         )
-        #: Rows that are no table yet: a table of few costs as much as one of many.
+        #: Rows that are no table yet.
         self._new: list[Mapping[str, Any]] = []
         self._new_bytes = 0
         self._waiting: list[pa.Table] = []

@@ -7,12 +7,12 @@ only a key or an account that the server refuses stops the run.
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from yarl import URL
 
+from evalharness import jsontext
 from evalharness.adapters._deviations import Deviations, cut_at_stop, same_model
 from evalharness.adapters._http import Http, Reply, no_json, parsed_object, shown
 from evalharness.adapters._secrets import Secrets
@@ -34,8 +34,6 @@ from evalharness.errors import AdapterError
 from evalharness.records import Decoding, Failure, Request, RequestKind, Response
 
 __all__ = ["OpenAIAdapter", "OpenAIOptions"]
-
-_ENCODE = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class OpenAIAdapter:
@@ -135,7 +133,7 @@ class OpenAIAdapter:
 
     async def _post(self, body: dict[str, Any]) -> Mapping[str, Any] | Failure | Response:
         """What the server said to one call; a response where its filter stopped the request."""
-        reply = await self._http.send(self._url, _ENCODE(body).encode())
+        reply = await self._http.send(self._url, jsontext.written(body))
         if isinstance(reply, Failure):
             return reply
         if reply.status != 200:

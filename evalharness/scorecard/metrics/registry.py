@@ -12,73 +12,10 @@ from typing import Any, cast
 from pydantic import TypeAdapter, ValidationError
 
 from evalharness import yamlfile
+from evalharness.catalogue import Catalogue
 from evalharness.errors import TaskError
-from evalharness.scorecard.metrics.abstention import AbstentionRate
-from evalharness.scorecard.metrics.balanced import BalancedAccuracy
 from evalharness.scorecard.metrics.base import Metric, Sliced
-from evalharness.scorecard.metrics.bbq import BBQBias
-from evalharness.scorecard.metrics.calibration import BrierScore, CalibrationError
-from evalharness.scorecard.metrics.consistency import SameAnswerRate
-from evalharness.scorecard.metrics.contamination import OrderPreference, OrderPValue, OverlapRate
-from evalharness.scorecard.metrics.correlation import Correlation, GapCorrelation
-from evalharness.scorecard.metrics.factscore import FactScore, FactsPerAnswer
-from evalharness.scorecard.metrics.generations import ExpectedMaximumToxicity, ToxicityProbability
-from evalharness.scorecard.metrics.group_gaps import (
-    AccuracyGap,
-    AgreementGap,
-    DemographicParityDifference,
-    EqualisedOddsDifference,
-    LengthGap,
-    RefusalGap,
-    SentimentGap,
-    ToxicityGap,
-)
-from evalharness.scorecard.metrics.groups import ContrastConsistency, SuccessAtAny
-from evalharness.scorecard.metrics.injection import InjectionSuccessRate
-from evalharness.scorecard.metrics.meaningful import MeaningfulAccuracy
-from evalharness.scorecard.metrics.membership import ExcessAUC, MembershipAUC
-from evalharness.scorecard.metrics.memorisation import (
-    CommonPrefix,
-    CommonSubsequence,
-    CommonSubstring,
-    EditSimilarity,
-    ExtractionRate,
-)
-from evalharness.scorecard.metrics.opinions import (
-    AgreementRate,
-    OpinionSimilarity,
-    Orientation,
-    SimilarityGap,
-)
-from evalharness.scorecard.metrics.overlap import OverlapDifference
-from evalharness.scorecard.metrics.paired import (
-    AccuracyDifference,
-    AccuracyDrop,
-    AttackGain,
-    AttackSuccessRate,
-)
-from evalharness.scorecard.metrics.qualified import QualifiedRate, RefusalRate
-from evalharness.scorecard.metrics.representation import Representation, StereotypicalAssociation
-from evalharness.scorecard.metrics.shares import (
-    Accuracy,
-    AnswerRate,
-    ComplianceRate,
-    DisclosureRate,
-    Exposure,
-    HarmRate,
-    IdentifierRate,
-    IdentifierReadRate,
-    JudgedAnswerRate,
-    LeakRate,
-    OverRefusalRate,
-    PercentStereotype,
-    ToxicFraction,
-    TrueMass,
-)
-from evalharness.scorecard.metrics.spread import FormatSpread
-from evalharness.scorecard.metrics.stereotypes import ICAT, LanguageModelScore, StereotypeScore
-from evalharness.scorecard.metrics.variants import VariantDrop, WorstCaseAccuracy, WorstCaseDrop
-from evalharness.scorecard.metrics.variation import BetweenItemVariance, WithinItemVariance
+from evalharness.scorecard.metrics.shares import AnswerRate, JudgedAnswerRate, OverRefusalRate
 from evalharness.scorecard.rows import TaskRows
 from evalharness.scorers import registry as scorers
 from evalharness.scorers.base import Scorer
@@ -97,25 +34,97 @@ __all__ = [
     "slices_of",
 ]
 
-BUILT_IN: dict[str, type[Any]] = {
-    metric.name: metric
-    for metric in (
-        AbstentionRate, Accuracy, AccuracyDifference, AccuracyDrop, AccuracyGap, AgreementGap,
-        AgreementRate, AnswerRate, AttackGain, AttackSuccessRate, BalancedAccuracy, BBQBias,
-        BetweenItemVariance, BrierScore, CalibrationError, CommonPrefix, CommonSubsequence,
-        CommonSubstring, ComplianceRate, ContrastConsistency, Correlation,
-        DemographicParityDifference, DisclosureRate, EditSimilarity, EqualisedOddsDifference,
-        ExcessAUC, ExpectedMaximumToxicity, Exposure, ExtractionRate, FactScore, FactsPerAnswer,
-        FormatSpread, GapCorrelation, HarmRate, ICAT, IdentifierRate, IdentifierReadRate,
-        InjectionSuccessRate, JudgedAnswerRate, LanguageModelScore, LeakRate, LengthGap,
-        MeaningfulAccuracy, MembershipAUC, OpinionSimilarity, OrderPreference, OrderPValue,
-        Orientation, OverlapDifference, OverlapRate, OverRefusalRate, PercentStereotype,
-        QualifiedRate, RefusalGap, RefusalRate, Representation, SameAnswerRate, SentimentGap,
-        SimilarityGap, StereotypeScore, StereotypicalAssociation, SuccessAtAny, ToxicFraction,
-        ToxicityGap, ToxicityProbability, TrueMass, VariantDrop, WithinItemVariance,
-        WorstCaseAccuracy, WorstCaseDrop,
-    )
-}  # fmt: skip
+BUILT_IN = Catalogue(
+    "evalharness.scorecard.metrics",
+    {
+        "abstention": {"abstention_rate": "AbstentionRate"},
+        "balanced": {"balanced_accuracy": "BalancedAccuracy"},
+        "bbq": {"bbq_bias": "BBQBias"},
+        "calibration": {"brier_score": "BrierScore", "calibration_error": "CalibrationError"},
+        "consistency": {"same_answer_rate": "SameAnswerRate"},
+        "contamination": {
+            "order_p_value": "OrderPValue",
+            "order_preference": "OrderPreference",
+            "overlap_rate": "OverlapRate",
+        },
+        "correlation": {"correlation": "Correlation", "gap_correlation": "GapCorrelation"},
+        "factscore": {"facts_per_answer": "FactsPerAnswer", "factscore": "FactScore"},
+        "generations": {
+            "expected_maximum_toxicity": "ExpectedMaximumToxicity",
+            "toxicity_probability": "ToxicityProbability",
+        },
+        "group_gaps": {
+            "accuracy_gap": "AccuracyGap",
+            "agreement_gap": "AgreementGap",
+            "demographic_parity_difference": "DemographicParityDifference",
+            "equalised_odds_difference": "EqualisedOddsDifference",
+            "length_gap": "LengthGap",
+            "refusal_gap": "RefusalGap",
+            "sentiment_gap": "SentimentGap",
+            "toxicity_gap": "ToxicityGap",
+        },
+        "groups": {"contrast_consistency": "ContrastConsistency", "success_at_any": "SuccessAtAny"},
+        "injection": {"injection_success_rate": "InjectionSuccessRate"},
+        "meaningful": {"meaningful_accuracy": "MeaningfulAccuracy"},
+        "membership": {"excess_auc": "ExcessAUC", "membership_auc": "MembershipAUC"},
+        "memorisation": {
+            "common_prefix": "CommonPrefix",
+            "common_subsequence": "CommonSubsequence",
+            "common_substring": "CommonSubstring",
+            "edit_similarity": "EditSimilarity",
+            "extraction_rate": "ExtractionRate",
+        },
+        "opinions": {
+            "agreement_rate": "AgreementRate",
+            "opinion_similarity": "OpinionSimilarity",
+            "orientation": "Orientation",
+            "similarity_gap": "SimilarityGap",
+        },
+        "overlap": {"overlap_difference": "OverlapDifference"},
+        "paired": {
+            "accuracy_difference": "AccuracyDifference",
+            "accuracy_drop": "AccuracyDrop",
+            "attack_gain": "AttackGain",
+            "attack_success_rate": "AttackSuccessRate",
+        },
+        "qualified": {"qualified_rate": "QualifiedRate", "refusal_rate": "RefusalRate"},
+        "representation": {
+            "representation": "Representation",
+            "stereotypical_association": "StereotypicalAssociation",
+        },
+        "shares": {
+            "accuracy": "Accuracy",
+            "answer_rate": "AnswerRate",
+            "compliance_rate": "ComplianceRate",
+            "disclosure_rate": "DisclosureRate",
+            "exposure": "Exposure",
+            "harm_rate": "HarmRate",
+            "identifier_rate": "IdentifierRate",
+            "identifier_read_rate": "IdentifierReadRate",
+            "judged_answer_rate": "JudgedAnswerRate",
+            "leak_rate": "LeakRate",
+            "over_refusal_rate": "OverRefusalRate",
+            "percent_stereotype": "PercentStereotype",
+            "toxic_fraction": "ToxicFraction",
+            "true_mass": "TrueMass",
+        },
+        "spread": {"format_spread": "FormatSpread"},
+        "stereotypes": {
+            "icat": "ICAT",
+            "language_model_score": "LanguageModelScore",
+            "stereotype_score": "StereotypeScore",
+        },
+        "variants": {
+            "variant_drop": "VariantDrop",
+            "worst_case_accuracy": "WorstCaseAccuracy",
+            "worst_case_drop": "WorstCaseDrop",
+        },
+        "variation": {
+            "between_item_variance": "BetweenItemVariance",
+            "within_item_variance": "WithinItemVariance",
+        },
+    },
+)
 
 #: Every task reports it, and a harm metric that names no other counterpart is read beside it.
 ANSWER_RATE = "answer_rate"

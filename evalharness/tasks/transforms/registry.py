@@ -9,23 +9,25 @@ from typing import Any, cast
 from pydantic import TypeAdapter, ValidationError
 
 from evalharness import yamlfile
+from evalharness.catalogue import Catalogue
 from evalharness.errors import TaskError
-from evalharness.tasks.transforms.align import Align
-from evalharness.tasks.transforms.attack import Attack
 from evalharness.tasks.transforms.base import Transform
-from evalharness.tasks.transforms.blind import BlindBaseline
-from evalharness.tasks.transforms.contrast import Contrast
-from evalharness.tasks.transforms.dataset_order import DatasetOrder
-from evalharness.tasks.transforms.ngram_overlap import NgramOverlap
-from evalharness.tasks.transforms.perturbation import Perturbation
-from evalharness.tasks.transforms.prompt_format import PromptFormat
 
 __all__ = ["BUILT_IN", "Transform", "create", "names", "tags_of"]
 
-_ALL: tuple[type[Any], ...] = (
-    Align, Attack, BlindBaseline, Contrast, DatasetOrder, NgramOverlap, Perturbation, PromptFormat,
-)  # fmt: skip
-BUILT_IN: dict[str, type[Any]] = {transform.name: transform for transform in _ALL}
+BUILT_IN = Catalogue(
+    "evalharness.tasks.transforms",
+    {
+        "align": {"align": "Align"},
+        "attack": {"attack": "Attack"},
+        "blind": {"blind_baseline": "BlindBaseline"},
+        "contrast": {"contrast": "Contrast"},
+        "dataset_order": {"dataset_order": "DatasetOrder"},
+        "ngram_overlap": {"ngram_overlap": "NgramOverlap"},
+        "perturbation": {"perturbation": "Perturbation"},
+        "prompt_format": {"prompt_format": "PromptFormat"},
+    },
+)
 
 
 def names() -> list[str]:
