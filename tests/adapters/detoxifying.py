@@ -9,6 +9,7 @@ from typing import Any
 
 from evalharness.adapters.detoxify import DetoxifyAdapter, DetoxifyOptions
 from evalharness.records import Failure, Request, Response
+from tests.adapters.transforming import DEVICE
 
 CLASSES = ["toxic", "severe_toxic", "obscene"]
 LIMIT = 24
@@ -57,7 +58,7 @@ def tiny_checkpoint(folder: Path, seed: int = 3) -> Path:
 
 def load(path: Path, **options: Any) -> DetoxifyAdapter:
     return DetoxifyAdapter(
-        DetoxifyOptions(checkpoint=path.name, base_dir=path.parent, device="cpu", **options)
+        DetoxifyOptions(checkpoint=path.name, base_dir=path.parent, device=DEVICE, **options)
     )
 
 

@@ -13,7 +13,7 @@ from evalharness.adapters.guard import GuardAdapter, GuardOptions
 from evalharness.adapters.guard.formats import LlamaGuard, ShieldGemma, WildGuard
 from evalharness.errors import AdapterError, ConfigError, UnavailableError
 from evalharness.records import Failure, Message, Request, Response
-from tests.adapters.transforming import make_tokenizer
+from tests.adapters.transforming import DEVICE, make_tokenizer
 
 torch = pytest.importorskip("torch", reason="needs the extra local")
 transformers = pytest.importorskip("transformers", reason="needs the extra local")
@@ -64,7 +64,7 @@ def causal(folder: Path, template: str, favour: dict[str, float]) -> Path:
 
 
 def guard(folder: Path, kind: str, **options: Any) -> GuardAdapter:
-    fields = {"model": str(folder), "kind": kind, "device": "cpu", **options}
+    fields = {"model": str(folder), "kind": kind, "device": DEVICE, **options}
     return GuardAdapter(GuardOptions.model_validate(fields))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,9 @@ import pytest
 
 from evalharness.adapters.transformers import TransformersAdapter, TransformersOptions
 from evalharness.records import Decoding, Failure, Message, Request, Response
+
+#: Where checkpoints run in these tests: by default where everybody has it.
+DEVICE: Any = os.environ.get("EVALHARNESS_TEST_DEVICE", "cpu")
 
 torch = pytest.importorskip("torch", reason="needs the extra local")
 transformers = pytest.importorskip("transformers", reason="needs the extra local")
@@ -84,7 +88,7 @@ def tiny_llama(folder: Path) -> Path:
 
 
 def adapter(folder: Path | str, **options: Any) -> TransformersAdapter:
-    return TransformersAdapter(TransformersOptions(model=str(folder), device="cpu", **options))
+    return TransformersAdapter(TransformersOptions(model=str(folder), device=DEVICE, **options))
 
 
 def ask(model: TransformersAdapter, *requests: Request) -> list[Response | Failure]:

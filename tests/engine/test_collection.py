@@ -6,6 +6,7 @@ import gc
 
 import pytest
 
+from evalharness.cli import main
 from evalharness.engine.collection import rare_collections
 
 
@@ -31,3 +32,15 @@ def test_a_higher_threshold_stays():
     gc.set_threshold(1_000_000, 10, 10)
     with rare_collections():
         assert gc.get_threshold()[0] == 1_000_000
+
+
+@pytest.mark.usefixtures("threshold")
+def test_a_command_looks_for_cycles_seldom(monkeypatch):
+    gc.set_threshold(700, 10, 10)
+    seen = []
+    monkeypatch.setattr("evalharness.cli.app.run_app", lambda _: seen.append(gc.get_threshold()))
+    monkeypatch.setattr(gc, "freeze", lambda: None)
+    with pytest.raises(SystemExit):
+        main()
+    assert seen[0][0] >= 10_000
+    assert gc.get_threshold() == (700, 10, 10)
