@@ -111,20 +111,29 @@ class Lane:
         """
         started, attempt = time.monotonic(), 0
         tokens = tokens_wanted(request) if self._counts_tokens else 0
+        inside = False
+
+        def leave() -> None:
+            nonlocal inside
+            if inside:
+                inside = False
+                self.gate.leave()
+
         try:
             while True:
                 attempt += 1
                 since = await self.gate.enter(tokens, again=attempt > 1)
+                inside = True
                 try:
                     (entry,) = await self._try([request], [digest], attempt, since)
                     wait = None
                     if failed := _retryable([entry]):
                         wait = self.retries.wait(attempt, time.monotonic() - started, failed)
                     if wait is None:
-                        await self._store([entry], [key])
+                        await self._store([entry], [key], then=leave)
                         return entry
                 finally:
-                    self.gate.leave()
+                    leave()
                 self._again(failed)
                 await self.halt.sleep(wait)
         except Halted as stop:
@@ -181,7 +190,12 @@ class Lane:
         self.halt.turned_away += 1
         return Entry.of(request, digest, Failure(str(stop), outcome="not_run"))
 
-    async def _store(self, entries: Sequence[Entry], keys: Sequence[bytes | None]) -> None:
+    async def _store(
+        self,
+        entries: Sequence[Entry],
+        keys: Sequence[bytes | None],
+        then: Callable[[], None] | None = None,
+    ) -> None:
         # what cannot be tried is no record of the model: it is found out again on resume
         kept = [
             (entry, key)
@@ -189,7 +203,7 @@ class Lane:
             if isinstance(entry.answer, Response) or entry.answer.outcome == "errored"
         ]
         if kept:
-            await self.writer.commit([entry for entry, _ in kept], [key for _, key in kept])
+            await self.writer.commit([entry for entry, _ in kept], [key for _, key in kept], then)
         if self.on_response is not None:
             for entry, _ in kept:
                 self.on_response(entry)

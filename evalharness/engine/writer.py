@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -28,6 +28,7 @@ class _Waiting(NamedTuple):
     entries: Sequence[Entry]
     keys: Sequence[bytes | None]
     done: asyncio.Future[None]
+    then: Callable[[], None] | None
 
 
 class Writer:
@@ -64,17 +65,23 @@ class Writer:
         """An answer of ``key`` stands in the journal already."""
         self._numbers[key[:8]] = number
 
-    async def commit(self, entries: Sequence[Entry], keys: Sequence[bytes | None]) -> None:
+    async def commit(
+        self,
+        entries: Sequence[Entry],
+        keys: Sequence[bytes | None],
+        then: Callable[[], None] | None = None,
+    ) -> None:
         """Return once the entries are on disk; those of one call share a transaction.
 
         Args:
             keys: for each entry, under what its answer may serve other requests; None: it may not.
+            then: called as soon as they are on disk, a turn of the loop before this returns.
         """
         if len(entries) != len(keys):
             raise ValueError(f"{len(entries)} entries and {len(keys)} keys")
         loop = asyncio.get_running_loop()
         done: asyncio.Future[None] = loop.create_future()
-        self._waiting.append(_Waiting(entries, keys, done))
+        self._waiting.append(_Waiting(entries, keys, done, then))
         if not self._due:
             self._due = True
             loop.call_soon(self._flush)
@@ -142,6 +149,8 @@ class Writer:
                     self.remember(key, number)
                 number += 1
             if not waiting.done.done():
+                if waiting.then is not None:
+                    waiting.then()
                 waiting.done.set_result(None)
         if rest := batch[_AT_ONCE:]:
             asyncio.get_running_loop().call_soon(self._settle, rest, number)

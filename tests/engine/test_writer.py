@@ -65,6 +65,50 @@ def test_what_was_committed_together_goes_on_a_few_at_a_time(journal):
 
 
 @pytest.mark.parametrize("in_thread", [False, True])
+def test_what_may_follow_follows_once_it_is_on_disk_and_before_whoever_waited(journal, in_thread):
+    order: list[str] = []
+
+    async def commit(writer, number):
+        def then():
+            assert journal.get(entry(number).slot) is not None
+            order.append(f"then {number}")
+
+        await writer.commit([entry(number)], [None], then)
+        order.append(f"on {number}")
+
+    async def work():
+        writer = Writer(journal, in_thread=in_thread)
+        gone = asyncio.ensure_future(commit(writer, 8))
+        await asyncio.sleep(0)
+        gone.cancel()
+        await asyncio.gather(*(commit(writer, number) for number in range(4)))
+        await writer.close()
+
+    asyncio.run(work())
+    assert sorted(order) == sorted(f"{what} {n}" for what in ("then", "on") for n in range(4))
+    for number in range(4):
+        assert order.index(f"then {number}") < order.index(f"on {number}")
+    assert journal.count() == 5
+
+
+def test_nothing_follows_a_commit_that_failed(journal, monkeypatch):
+    def full(_self, _entries):
+        raise RunError("disk is full")
+
+    monkeypatch.setattr(Journal, "append", full)
+    called: list[int] = []
+
+    async def work():
+        writer = Writer(journal)
+        with pytest.raises(RunError):
+            await writer.commit([entry(1)], [None], lambda: called.append(1))
+        await writer.close()
+
+    asyncio.run(work())
+    assert not called
+
+
+@pytest.mark.parametrize("in_thread", [False, True])
 def test_closing_commits_what_waits_and_nothing_comes_after(journal, in_thread):
     async def work():
         writer = Writer(journal, in_thread=in_thread)
