@@ -14,11 +14,11 @@ __all__ = ["Catalogue"]
 
 
 class Catalogue(MutableMapping[str, type[Any]]):
-    """Name -> class, in the order of the names.
+    """Name -> class; the built-in ones in the order of their names.
 
     Args:
         package: what the modules lie in.
-        modules: module -> the names that it has a class for -> the class.
+        modules: module -> name -> the class in it that has the name.
     """
 
     def __init__(self, package: str, modules: Mapping[str, Mapping[str, str]]) -> None:
@@ -35,6 +35,11 @@ class Catalogue(MutableMapping[str, type[Any]]):
             module, class_ = found
             found = self._found[name] = getattr(import_module(module), class_)
         return found
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The class of a name, or ``default`` where there is none."""
+        # the mapping's own would take a KeyError of an import for a name that is not there
+        return self[name] if name in self._found else default
 
     def __setitem__(self, name: str, made: type[Any]) -> None:
         self._found[name] = made

@@ -22,7 +22,7 @@ def read(data: bytes) -> Any:
 
     Raises:
         ValueError: it holds none.
-        RecursionError: it is nested a thousand deep.
+        RecursionError: it is nested too deep for this Python.
     """
     try:
         return from_json(data)
@@ -31,10 +31,10 @@ def read(data: bytes) -> Any:
 
 
 def written(value: Any) -> bytes:
-    """Compact UTF-8 text of a value that is plain data.
+    """Compact UTF-8 text of plain data: texts, numbers, lists, mappings with texts as keys.
 
     Raises:
-        TypeError, ValueError: it is not.
+        TypeError, ValueError: it is none, and nothing that pydantic has a text for (a date has).
     """
     try:
         return to_json(value)

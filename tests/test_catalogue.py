@@ -37,7 +37,7 @@ def test_no_class_is_forgotten(package):
         for _, class_ in inspect.getmembers(import_module(module.name), inspect.isclass)
         if class_.__module__ == module.name
         and isinstance(class_.__dict__.get("name"), str)
-        and "version" in class_.__dict__
+        and hasattr(class_, "version")
     }
     assert defined
     assert defined <= set(REGISTRIES[package].BUILT_IN.values())
@@ -70,3 +70,13 @@ def test_there_is_no_other_name():
     assert made.get("other") is None
     with pytest.raises(KeyError):
         made["other"]
+
+
+def test_a_module_that_cannot_be_imported_is_not_taken_for_a_name_that_is_not_there(monkeypatch):
+    def broken(_: str) -> None:
+        raise KeyError("inside the module")
+
+    monkeypatch.setattr("evalharness.catalogue.import_module", broken)
+    made = Catalogue("evalharness", {"errors": {"run": "RunError"}})
+    with pytest.raises(KeyError, match="inside the module"):
+        made.get("run")

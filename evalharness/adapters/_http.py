@@ -124,9 +124,7 @@ class Http:
             raise AdapterError(self._fatal)
         session = self._session()
         try:
-            # bytes would be looked up among all that a body may be
-            body = None if data is None else aiohttp.BytesPayload(data)
-            response = await session.request(method, url, data=body, allow_redirects=False)
+            response = await session.request(method, url, data=data, allow_redirects=False)
             try:
                 content = await _read(response)
             except BaseException:

@@ -31,8 +31,8 @@ from evalharness.tasks.planned import PlannedTask
 
 __all__ = ["Executor", "SampleResult"]
 
-#: Samples of a window, and of one without a packing lane, which needs none to sort in: its samples
-#: begin in one turn of the loop, so many would hold up every call in flight.
+#: Samples of a window, and of one without a packing lane, which has nothing to sort. That one is
+#: small: its samples begin in one turn of the loop, which calls in flight wait for.
 _WINDOW = 1024
 _SMALL_WINDOW = 16
 #: When the target streams, the next window begins while at most so many attempts are under way (and
@@ -102,6 +102,7 @@ class Executor:
             for window in self._windows(tasks):
                 running.append(asyncio.create_task(window))
                 running[-1].add_done_callback(self._window_ended)
+                await asyncio.sleep(0)  # its calls go out before the next one is read
                 while self._is_full(len(running)):
                     if running[0].done():
                         yield running.popleft().result()

@@ -5,8 +5,11 @@ statistics.
 from __future__ import annotations
 
 import hashlib
+import os
 from contextlib import suppress
+from importlib.util import MAGIC_NUMBER
 from pathlib import Path
+from types import CodeType
 
 import jinja2
 from jinja2.bccache import Bucket, FileSystemBytecodeCache
@@ -23,9 +26,12 @@ def compiled_templates(*made_by: Path) -> FileSystemBytecodeCache | None:
     Returns:
         None where there can be no such folder: every command compiles for itself then.
     """
-    versions = [jinja2.__version__.encode(), *(path.read_bytes() for path in made_by)]
-    version = hashlib.sha256(b"\0".join(versions)).hexdigest()[:16]
+    if os.name == "nt":  # where Jinja takes the temporary folder itself, whoever may write there
+        return None
+    versions = [jinja2.__version__.encode(), MAGIC_NUMBER]
     try:
+        versions += [path.read_bytes() for path in made_by]
+        version = hashlib.sha256(b"\0".join(versions)).hexdigest()[:16]
         return _Compiled(pattern=f"evalharness-{version}-%s.cache")
     except (OSError, RuntimeError):  # RuntimeError: it is somebody else's folder
         return None
@@ -38,6 +44,8 @@ class _Compiled(FileSystemBytecodeCache):
         try:
             super().load_bytecode(bucket)
         except Exception:  # noqa: BLE001 - whatever a damaged file holds
+            bucket.reset()
+        if not isinstance(bucket.code, CodeType):
             bucket.reset()
 
     def dump_bytecode(self, bucket: Bucket) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from evalharness.adapters.detoxify import DetoxifyAdapter, DetoxifyOptions
 from evalharness.records import Failure, Request, Response
-from tests.adapters.transforming import DEVICE
+from tests.adapters.device import DEVICE
 
 CLASSES = ["toxic", "severe_toxic", "obscene"]
 LIMIT = 24

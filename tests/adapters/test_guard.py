@@ -13,7 +13,8 @@ from evalharness.adapters.guard import GuardAdapter, GuardOptions
 from evalharness.adapters.guard.formats import LlamaGuard, ShieldGemma, WildGuard
 from evalharness.errors import AdapterError, ConfigError, UnavailableError
 from evalharness.records import Failure, Message, Request, Response
-from tests.adapters.transforming import DEVICE, make_tokenizer
+from tests.adapters.device import DEVICE
+from tests.adapters.transforming import make_tokenizer
 
 torch = pytest.importorskip("torch", reason="needs the extra local")
 transformers = pytest.importorskip("transformers", reason="needs the extra local")

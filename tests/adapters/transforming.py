@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,7 @@ import pytest
 
 from evalharness.adapters.transformers import TransformersAdapter, TransformersOptions
 from evalharness.records import Decoding, Failure, Message, Request, Response
-
-#: Where checkpoints run in these tests: by default where everybody has it.
-DEVICE: Any = os.environ.get("EVALHARNESS_TEST_DEVICE", "cpu")
+from tests.adapters.device import DEVICE
 
 torch = pytest.importorskip("torch", reason="needs the extra local")
 transformers = pytest.importorskip("transformers", reason="needs the extra local")

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import io
+import marshal
 import os
+import pickle
 import tempfile
 from pathlib import Path
 
 import jinja2
 import pytest
+from jinja2.bccache import bc_magic
 
 from evalharness.reports.compiled import compiled_templates
 
 SOURCE = "Hello {{ name }}"
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="nothing is kept on Windows")
 
 
 @pytest.fixture
@@ -50,14 +56,27 @@ def test_it_is_compiled_again_when_it_or_what_it_depends_on_changes(folder, tmp_
     assert page(code, source="Bye {{ name }}")[1] == 1
 
 
-@pytest.mark.parametrize("damage", [b"", b"nonsense", None])
-def test_a_damaged_file_is_compiled_again(folder, damage):
+def no_code(kept: bytes) -> bytes:
+    """A kept file's header, and something else than code behind it."""
+    header = io.BytesIO(kept)
+    header.read(len(bc_magic))
+    pickle.load(header)  # noqa: S301 - the test wrote it
+    return kept[: header.tell()] + marshal.dumps(5)
+
+
+@pytest.mark.parametrize(
+    "damaged", [lambda _: b"", lambda _: b"nonsense", lambda kept: kept[:30], no_code]
+)
+def test_a_damaged_file_is_compiled_again(folder, damaged):
     page()
     (kept,) = folder.rglob("*.cache")
-    data = kept.read_bytes()
-    kept.write_bytes(data[:30] if damage is None else damage)
+    kept.write_bytes(damaged(kept.read_bytes()))
     assert page() == ("Hello &lt;you&gt;", 1)
     assert page()[1] == 0
+
+
+def test_code_that_cannot_be_read_costs_only_time(folder):
+    assert compiled_templates(folder / "no-such.py") is None
 
 
 def test_nobody_elses_folder_is_used(folder, monkeypatch):
@@ -81,6 +100,5 @@ def test_a_folder_that_cannot_be_written_costs_only_time(folder, monkeypatch):
     def full(*_: object, **__: object) -> None:
         raise OSError("no room")
 
-    monkeypatch.setattr(tempfile, "mkdtemp", full)
     monkeypatch.setattr(os, "mkdir", full)
     assert compiled_templates() is None
