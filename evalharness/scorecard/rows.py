@@ -188,15 +188,26 @@ def task_parts(path: Path, task: str, wanted: Callable[[str], bool]) -> Iterator
     names = [name for name in schema.names if wanted(name)]
     texts = [name for name in names if pa.types.is_string(schema.field(name).type)]
     repeated = [name for name in texts if name != "sample_id"]
-    place = schema.get_field_index("task")
-    with pq.ParquetFile(path, read_dictionary=repeated) as file:
+    with pq.ParquetFile(path, read_dictionary=["task", *repeated]) as file:
         for group in range(file.num_row_groups):
-            found = file.metadata.row_group(group).column(place).statistics
-            known = found is not None and found.has_min_max
-            if known and not found.min <= task <= found.max:
+            # not by the file's statistics: where those are damaged, pyarrow's look at them ends the
+            # process
+            tasks = file.read_row_group(group, columns=["task"], use_threads=False)["task"]
+            own = _is(tasks, task)
+            if not own.any():
                 continue
-            part = file.read_row_group(group, columns=[*names, "task"], use_threads=False)
-            if not (known and found.min == found.max):
-                own = [name == task for name in part["task"].to_pylist()]
-                part = part.filter(flags(np.array(own, dtype=bool)))
+            part = file.read_row_group(group, columns=names, use_threads=False)
+            if not own.all():
+                part = part.filter(flags(own))
             yield part.select(names)
+
+
+def _is(column: pa.ChunkedArray, text: str) -> npt.NDArray[np.bool_]:
+    """Where a column of texts, as dictionaries, has one of them; shape (rows,)."""
+    from evalharness.arrow import numbers
+
+    parts = [np.zeros(0, dtype=bool)]
+    for chunk in column.chunks:
+        equal = np.array([value == text for value in chunk.dictionary.to_pylist()], dtype=bool)
+        parts.append(equal[numbers(chunk.indices, 0)])
+    return np.concatenate(parts)
