@@ -169,7 +169,7 @@ def read_keys(samples: Path, task: str) -> list[tuple[str, int, int]]:
 
 
 def task_parts(path: Path, task: str, wanted: Callable[[str], bool]) -> Iterator[pa.Table]:
-    """The rows of one task, in order, a row group at a time; others' row groups are not read.
+    """The rows of one task, in order, a row group at a time; of others only the task is read.
 
     Args:
         wanted: tells by its name whether a column is read.

@@ -38,7 +38,8 @@ def test_only_row_groups_with_a_drawn_row_are_read(directory, monkeypatch):
     whole = pq.ParquetFile.read_row_group
 
     def counting(self, number, *arguments, **options):
-        read.append(number)
+        if options["columns"] != ["task"]:  # by which the others are left out
+            read.append(number)
         return whole(self, number, *arguments, **options)
 
     monkeypatch.setattr(pq.ParquetFile, "read_row_group", counting)
@@ -107,7 +108,8 @@ def test_a_task_is_read_from_the_row_groups_that_hold_it(tmp_path, monkeypatch, 
     whole = pq.ParquetFile.read_row_group
 
     def counting(self, number, *arguments, **options):
-        read.append(number)
+        if options["columns"] != ["task"]:  # by which the others are left out
+            read.append(number)
         return whole(self, number, *arguments, **options)
 
     monkeypatch.setattr(pq.ParquetFile, "read_row_group", counting)
