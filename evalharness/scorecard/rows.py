@@ -193,21 +193,10 @@ def task_parts(path: Path, task: str, wanted: Callable[[str], bool]) -> Iterator
             # not by the file's statistics: where those are damaged, pyarrow's look at them ends the
             # process
             tasks = file.read_row_group(group, columns=["task"], use_threads=False)["task"]
-            own = _is(tasks, task)
+            own = Labels.from_parts(tasks.chunks).are(task)
             if not own.any():
                 continue
             part = file.read_row_group(group, columns=names, use_threads=False)
             if not own.all():
                 part = part.filter(flags(own))
-            yield part.select(names)
-
-
-def _is(column: pa.ChunkedArray, text: str) -> npt.NDArray[np.bool_]:
-    """Where a column of texts, as dictionaries, has one of them; shape (rows,)."""
-    from evalharness.arrow import numbers
-
-    parts = [np.zeros(0, dtype=bool)]
-    for chunk in column.chunks:
-        equal = np.array([value == text for value in chunk.dictionary.to_pylist()], dtype=bool)
-        parts.append(equal[numbers(chunk.indices, 0)])
-    return np.concatenate(parts)
+            yield part
