@@ -182,7 +182,8 @@ class Response:
     from the mean under the model's own distribution at each place. ``scores`` are a classifier's,
     each in [0, 1]. ``recorded`` holds a verdict that came with a recorded output (the replay
     adapter). ``blocked_by`` says whose filter stopped an answer with the reason ``content_filter``;
-    None is the provider's own.
+    None is the provider's own. ``reasoning`` is what stood before the answer in the model's text:
+    kept, and never scored.
     """
 
     text: str = ""
@@ -198,6 +199,7 @@ class Response:
     blocked_by: str | None = None
     #: Recorded, by which a choice was ranked where there is no log-likelihood: higher is likelier.
     choice_score: float | None = None
+    reasoning: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """As JSON without the fields that hold their default, so that a journal stays small."""
@@ -208,6 +210,7 @@ class Response:
             "input_tokens",
             "output_tokens",
             "blocked_by",
+            "reasoning",
         ):
             if (value := getattr(self, name)) is not None:
                 out[name] = value

@@ -38,6 +38,7 @@ responses = st.builds(
     finish_reason=st.sampled_from(["stop", "length", "content_filter"]),
     input_tokens=indices,
     output_tokens=indices,
+    reasoning=st.none() | texts,
 )
 samples = st.builds(
     Sample,
@@ -71,6 +72,12 @@ def test_a_response_comes_back_from_json_as_it_went(response):
 @given(samples)
 def test_a_sample_comes_back_from_json_as_it_went(sample):
     assert Sample.from_json(through_json(sample.to_json())) == sample
+
+
+def test_an_answer_without_reasoning_is_stored_as_it_always_was():
+    assert Response("a").to_json() == {"text": "a"}
+    assert Response("a", reasoning="b").to_json() == {"text": "a", "reasoning": "b"}
+    assert Response.from_json({"text": "a"}).reasoning is None
 
 
 def test_types_survive_json():

@@ -1,7 +1,7 @@
 """HTTP as adapters need it: one call, its reply read whole, every fault of the wire a `Failure`.
 
-No redirects, no cookies, no proxy of the environment, no compressed replies, a bounded size; and
-nothing secret in any text that leaves.
+No redirects, no cookies, no proxy of the environment, no compressed replies asked for, a bounded
+size; and nothing secret in any text that leaves.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from yarl import URL
 
 from evalharness import jsontext
 from evalharness.adapters._secrets import Secrets, check_headers
+from evalharness.adapters._unpacking import too_large, unpacked
 from evalharness.adapters.base import Options
 from evalharness.errors import AdapterError
 from evalharness.records import Failure, canonical_json
@@ -30,8 +31,8 @@ from evalharness.records import Failure, canonical_json
 __all__ = [
     "BASE_HEADERS", "LARGEST_REPLY", "LONGEST_RETRY_AFTER", "CallOptions", "EndpointOptions",
     "Http", "Redact", "Reply", "endpoint_digest", "error_message", "merged", "no_json", "parsed",
-    "parsed_object", "plain", "redirected", "retry_after", "sendable", "shown", "status_failure",
-    "token_count",
+    "parsed_object", "plain", "readable", "redirected", "retry_after", "sendable", "shown",
+    "status_failure", "token_count",
 ]  # fmt: skip
 
 Redact: TypeAlias = Callable[[str], str]
@@ -132,8 +133,8 @@ class Http:
                 raise
             if content is None:
                 response.close()
-                return Failure("the server's reply is larger than 16 MiB and was not read")
-            return Reply(response.status, response.headers, content)
+                return too_large()
+            return readable(Reply(response.status, response.headers, content))
         except aiohttp.ConnectionTimeoutError:
             seconds, what = self._options.timeout_connect, "no connection to the server within"
         except aiohttp.SocketTimeoutError:
@@ -170,6 +171,7 @@ class Http:
                     sock_read=options.timeout_first_byte,
                 ),
                 cookie_jar=aiohttp.DummyCookieJar(),
+                auto_decompress=False,  # its own has no bound: see `readable`
                 trust_env=False,
             )
         return session
@@ -183,6 +185,18 @@ class Http:
         said = shown(_said(fault), self._secrets.redact)
         kind = type(fault).__name__
         return Failure(f"{what} ({kind}: {said})" if said else f"{what} ({kind})", retryable=True)
+
+
+def readable(reply: Reply) -> Reply | Failure:
+    """The reply with its body unpacked, where the server compressed it unasked."""
+    encoding = reply.headers.get("Content-Encoding")
+    if encoding is None or 300 <= reply.status < 400:  # a redirect's body says nothing
+        return reply
+    body = unpacked(reply.body, encoding, LARGEST_REPLY)
+    if isinstance(body, bytes):
+        return Reply(reply.status, reply.headers, body)
+    # what the status means holds without the words
+    return status_failure(reply, body.reason) if reply.status >= 400 else body
 
 
 def merged(headers: Mapping[str, str], more: Mapping[str, str]) -> dict[str, str]:
@@ -326,7 +340,7 @@ def _said(fault: Exception) -> str:
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes | None:
-    """The body, or None when it is larger than we take."""
+    """The body as it came, or None when it is larger than we take."""
     length = response.content_length
     if length is not None:
         return None if length > LARGEST_REPLY else await response.read()

@@ -80,6 +80,7 @@ def check_address(url: str) -> str:
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
+        _check_host(url)
     except ValueError:
         raise ValueError(
             "this is no address; write, for example, http://127.0.0.1:8000/v1"
@@ -101,6 +102,21 @@ def check_address(url: str) -> str:
             "http://127.0.0.1:8000/v1"
         )
     return url if parts.query else url.rstrip("/")
+
+
+def _check_host(url: str) -> None:
+    """See that the host's name can be looked up at all.
+
+    Raises:
+        ValueError: a part of it is empty or too long, or cannot stand in a name.
+    """
+    from yarl import URL  # as it will be called
+
+    host = URL(url).raw_host or ""
+    if ":" not in host:  # an IPv6 address is no name
+        host.encode("idna")
+    if any(letter.isspace() for letter in host):
+        raise ValueError("white space")
 
 
 def check_headers(headers: Mapping[str, str]) -> None:

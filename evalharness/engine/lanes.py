@@ -40,6 +40,7 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "token_zscores": (tuple, list),
     "embedding": (tuple, list),
     "blocked_by": (str,),
+    "reasoning": (str,),
 }
 _COUNTS = ("input_tokens", "output_tokens")
 #: So many different reasons for another try are told apart; what comes after them is one more.

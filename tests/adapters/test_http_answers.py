@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -30,7 +31,55 @@ def test_several_places_are_one_text() -> None:
 def test_without_a_path_the_reply_is_the_answer() -> None:
     assert one("Because é.\n", answer=None) == Response(text="Because é.\n")
     assert one(b"", answer=None) == Response()
-    assert one(b"\xff", answer=None) == Response(text="\ufffd")
+    assert one(b"\xef\xbb\xbfBecause.", answer=None) == Response(text="Because.")
+
+
+CHARSETS = [
+    ("gbk", "\u5bf9\u4e0d\u8d77\uff0c\u6211\u4e0d\u80fd\u3002", "gbk"),
+    ('"GB2312"', "\u6731\u9555\u57fa", "gbk"),  # a letter that GBK alone has
+    ("big5", "\u5c0d\u4e0d\u8d77", "big5"),
+    ("Shift_JIS", "\u3059\u307f\u307e\u305b\u3093", "shift_jis"),
+    ("iso-2022-jp", "\u3059\u307f\u307e\u305b\u3093", "iso2022_jp"),
+    ("windows-1251", "\u0418\u0437\u0432\u0438\u043d\u0438\u0442\u0435", "cp1251"),
+    ("ISO-8859-1", "caf\u00e9 \u201cyes\u201d", "cp1252"),
+    ("utf-16", "caf\u00e9", "utf-16"),
+    ("utf-16le", "cafe", "utf-16le"),
+    ("iso-8859-1", "caf\u00e9", "utf-8"),  # by default in its header, and not so
+    ("no-such", "caf\u00e9", "utf-8"),
+    ("rot13", "caf\u00e9", "utf-8"),
+]
+
+
+@pytest.mark.parametrize(("charset", "text", "encoding"), CHARSETS)
+def test_a_reply_in_another_charset(charset: str, text: str, encoding: str) -> None:
+    headers = {"Content-Type": f"text/plain; charset={charset}"}
+    assert one(Say(text.encode(encoding), headers=headers), answer=None) == Response(text=text)
+    headers = {"Content-Type": f"application/json; charset={charset}"}
+    body = json.dumps({"a": text}, ensure_ascii=False).encode(encoding)
+    assert one(Say(body, headers=headers)) == Response(text=text)
+    assert text in one(Say(text.encode(encoding), 400, headers)).reason
+
+
+@pytest.mark.parametrize(
+    "kind", ["a/b", *(f"a/b; charset={n}" for n in ("utf-8", "rot13", "utf-16", "punycode"))]
+)
+@pytest.mark.parametrize("answer", ["$.a", None])
+def test_what_cannot_be_decoded_is_no_answer(kind: str, answer: str | None) -> None:
+    """Replacement characters would be measured as if the application had said them."""
+    reply = Say("\u5bf9\u4e0d\u8d77x".encode("gbk"), headers={"Content-Type": kind})
+    reason = "the application's reply is neither UTF-8 nor in the charset that its header names"
+    assert one(reply, answer=answer) == Failure(reason)
+    blocked = one(reply, answer=answer, blocked={"statuses": [200]})
+    assert (blocked.text, blocked.finish_reason) == ("", "content_filter")
+
+
+def test_a_reply_cut_off_within_a_letter_may_heal() -> None:
+    cut = one(Say("caf\u00e9".encode()[:-1]), answer=None)
+    assert isinstance(cut, Failure)
+    assert cut.retryable
+    assert one(Say(b'{"a": "caf\xc3')) == Failure(
+        "the application's reply is not JSON, or was cut off", retryable=True
+    )
 
 
 def test_reasons_to_end_and_tokens() -> None:

@@ -57,6 +57,7 @@ def test_what_changes_no_answer_is_not_in_the_identity(key: str) -> None:
         ({"base_url": f"https://example.org/v1?api_key={KEY[:5]}"}, "parameter 'api_key'"),
         ({"base_url": "ftp://example.org"}, "http:// or https://"),
         ({"base_url": "http://[::1"}, "no address"),
+        ({"base_url": "http://a..b/v1"}, "no address"),
         ({"headers": {"Authorization": f"Bearer {KEY[:5]}"}}, "Authorization: env:NAME"),
         ({"headers": {"X-API-Key": KEY[:5]}}, "X-API-Key: env:NAME"),
         ({"headers": {"api_key": KEY[:5]}}, "api_key: env:NAME"),

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from evalharness.adapters._secrets import Secrets, check_headers, resolved_headers
+from evalharness.adapters._secrets import (
+    Secrets,
+    check_address,
+    check_headers,
+    resolved_headers,
+)
 from evalharness.errors import AdapterError, UnavailableError
 
 KEY = "sk-very/secret+key=123"
@@ -44,3 +49,21 @@ def test_a_variable_that_is_not_set_is_named(monkeypatch: pytest.MonkeyPatch) ->
 def test_what_is_no_reference_is_refused(value: str) -> None:
     with pytest.raises(ValueError, match="Authorization"):
         check_headers({"Authorization": value})
+
+
+@pytest.mark.parametrize(
+    "host", ["a..b", ".a", f"{'a' * 64}.org", "a\u3002\u3002b", "a b.org", "b\u00fccher..de"]
+)
+def test_a_host_that_cannot_be_looked_up_is_no_address(host: str) -> None:
+    """Else each request would meet it, and the run would have only errors."""
+    with pytest.raises(ValueError, match="this is no address") as caught:
+        check_address(f"http://{host}/v1")
+    assert host not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["a.org.", "my_server", "b\u00fccher.de", "xn--bcher-kva.de", "127.1", "[::1]:80", "a-.b"],
+)
+def test_a_host_that_can_is_one(host: str) -> None:
+    assert check_address(f"http://{host}/v1/") == f"http://{host}/v1"

@@ -140,6 +140,7 @@ def test_a_classifier_that_fails_on_one_generation_costs_that_one_alone(tmp_path
         ("text", "gave str, which is no response"),
         (None, "gave NoneType, which is no response"),
         (Response(text=3), "which is no response"),
+        (Response(reasoning=3), "gave int as reasoning"),
         (Response(scores={"toxicity": "high"}), "gave str where a number is wanted"),
     ],
 )

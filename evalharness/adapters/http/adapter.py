@@ -24,6 +24,7 @@ from evalharness.adapters._http import (
     status_failure,
     token_count,
 )
+from evalharness.adapters._reasoning import apart
 from evalharness.adapters._secrets import Secrets, from_environment, resolved_headers
 from evalharness.adapters.base import Capabilities
 from evalharness.adapters.http.options import HttpOptions, SendAs, identity_of, template_of
@@ -178,7 +179,11 @@ class HttpAdapter:
         if self._scores is not None:
             return self._scores.read(reading, self._secrets.redact)
         answer = self._response(reading, blocked=blocked)
-        return answer if isinstance(answer, Failure) else cut_at_stop(answer, decoding.stop)
+        if isinstance(answer, Failure):
+            return answer
+        if self._options.reasoning == "split":  # before `stop`, which is for the answer
+            answer = apart(answer, self.deviations.note)
+        return cut_at_stop(answer, decoding.stop)
 
     def _is_blocked(self, reading: Reading) -> bool:
         rule = self._options.blocked
@@ -209,8 +214,15 @@ class HttpAdapter:
         return status_failure(reply, said)
 
     def _response(self, reading: Reading, *, blocked: bool) -> Response | Failure:
-        text: str | None = reading.text
-        if self._answer is not None:
+        text: str | None
+        if self._answer is None:
+            whole = reading.text
+            if isinstance(whole, Failure):
+                if not blocked:
+                    return whole
+                whole = ""
+            text = whole
+        else:
             found = reading.find(self._answer)
             if blocked and (found is NOTHING or text_of(found) is None):
                 found = None

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from evalharness.adapters._http import EndpointOptions, endpoint_digest, sendable
+from evalharness.adapters._reasoning import Reasoning
 from evalharness.adapters._secrets import check_address
 from evalharness.adapters.base import ModelIdentity
 from evalharness.adapters.http.replies import check_path
@@ -71,6 +72,7 @@ class HttpOptions(EndpointOptions):
     finish_reason: JsonPath | None = Field(default=None, description="where the reason to end is")
     input_tokens: JsonPath | None = Field(default=None, description="where the prompt's count is")
     output_tokens: JsonPath | None = Field(default=None, description="where the answer's count is")
+    reasoning: Reasoning = "split"
     blocked: Blocked | None = Field(
         default=None, description="how the application's own filter says that it blocked"
     )
@@ -100,6 +102,8 @@ class HttpOptions(EndpointOptions):
             for name in ("answer", "finish_reason", "input_tokens", "output_tokens", "blocked"):
                 if getattr(self, name) is not None:
                     raise ValueError(f"'{name}' has no effect with `scores`; leave it out")
+            if "reasoning" in self.model_fields_set:
+                raise ValueError("'reasoning' has no effect with `scores`; leave it out")
             if isinstance(self.scores, dict) and not self.scores:
                 raise ValueError("'scores' names no score")
         if self.method == "GET" and self.how != "query":
@@ -153,4 +157,6 @@ def identity_of(options: HttpOptions) -> ModelIdentity:
     extra: dict[str, Any] = {"endpoint": endpoint_digest(options.url), "call": digest(asked)[:12]}
     if options.headers:
         extra["headers"] = digest(dict(options.headers))[:12]
+    if options.reasoning != "split":
+        extra["reasoning"] = options.reasoning
     return ModelIdentity(provider="http", model=options.name, revision=options.version, extra=extra)

@@ -9,6 +9,7 @@ from typing import Any
 import jsonpath
 
 from evalharness.adapters._http import Redact, Reply, error_message, parsed, plain, shown
+from evalharness.adapters.http.charsets import in_utf8, undecodable
 from evalharness.records import Failure, Response
 
 __all__ = ["NOTHING", "Path", "Reading", "Scores", "check_path", "text_of"]
@@ -56,20 +57,20 @@ class Reading:
 
     def __init__(self, reply: Reply, redact: Redact) -> None:
         self.status = reply.status
-        self._body = reply.body
+        self._body = in_utf8(reply.body, reply.headers)
         self._redact = redact
-        self.data = parsed(reply.body)
+        self.data = parsed(self._body)
         # `null` is JSON too, and nothing else that is none starts with an n
-        self.is_json = self.data is not None or reply.body.strip() == b"null"
+        self.is_json = self.data is not None or self._body.strip() == b"null"
 
     def find(self, path: Path | None) -> Any:
         """The value at the path; `NOTHING` where there is no path, no JSON or no such place."""
         return NOTHING if path is None or not self.is_json else path.find(self.data)
 
     @property
-    def text(self) -> str:
-        """The whole body, as text."""
-        return self._body.decode("utf-8", "replace")
+    def text(self) -> str | Failure:
+        """The whole body, as text; letters that cannot be read are not the application's answer."""
+        return undecodable(self._body) or self._body.decode().removeprefix("\ufeff")
 
     @property
     def said(self) -> str:
@@ -83,7 +84,9 @@ class Reading:
         another shape is the path's fault.
         """
         if not self.is_json:
-            return Failure("the application's reply is not JSON, or was cut off", retryable=True)
+            cut = Failure("the application's reply is not JSON, or was cut off", retryable=True)
+            unread = undecodable(self._body)
+            return cut if unread is None or unread.retryable else unread
         reason = f"the application's reply holds no {what} (nothing at {path.path})"
         said = shown(error_message(self.data), self._redact)
         return Failure(f"{reason}: {said}", retryable=True) if said else Failure(reason)

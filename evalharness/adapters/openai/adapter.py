@@ -15,6 +15,7 @@ from yarl import URL
 from evalharness import jsontext
 from evalharness.adapters._deviations import Deviations, cut_at_stop, same_model
 from evalharness.adapters._http import Http, Reply, no_json, parsed_object, shown
+from evalharness.adapters._reasoning import apart
 from evalharness.adapters._secrets import Secrets
 from evalharness.adapters.base import Capabilities
 from evalharness.adapters.openai.bodies import Bodies
@@ -159,6 +160,8 @@ class OpenAIAdapter:
         note = self.deviations.note
         if answer.output_tokens is not None and answer.output_tokens > decoding.max_tokens:
             note("the server ignores the limit of new tokens in some answers")
+        if self._options.reasoning == "split":  # before `stop`, which is for the answer
+            answer = apart(answer, note)
         if self._options.api == "responses":
             if decoding.temperature > 0:
                 note("the Responses API takes no `seed`: sampled answers cannot be had again")

@@ -15,6 +15,7 @@ from evalharness.adapters._http import (
     merged,
     sendable,
 )
+from evalharness.adapters._reasoning import Reasoning
 from evalharness.adapters._secrets import (
     check_address,
     from_environment,
@@ -92,6 +93,7 @@ class OpenAIOptions(EndpointOptions):
         description="with loglikelihood: the beginning-of-sequence token, as text, for texts with "
         "nothing before them; for servers that put none there; part of the identity",
     )
+    reasoning: Reasoning = "split"
     scores: dict[str, str] = Field(
         default={},
         description="moderations: further names for categories, `toxicity: harassment`; part of "
@@ -133,7 +135,7 @@ class OpenAIOptions(EndpointOptions):
         given = self.model_fields_set
         idle = {
             "responses": {"max_tokens_field", "send_seed", "scores"},
-            "moderations": {"max_tokens_field", "send_seed", "system"},
+            "moderations": {"max_tokens_field", "send_seed", "system", "reasoning"},
         }.get(self.api, {"scores"})
         for name in sorted(idle & given):
             raise ValueError(f"'{name}' has no effect with `api: {self.api}`; leave it out")
@@ -212,6 +214,8 @@ def identity_of(options: OpenAIOptions) -> ModelIdentity:
         extra["send_seed"] = False
     if options.start:
         extra["start"] = options.start
+    if options.reasoning != "split":
+        extra["reasoning"] = options.reasoning
     if options.scores:
         extra["scores"] = dict(options.scores)
     return ModelIdentity(

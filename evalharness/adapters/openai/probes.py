@@ -81,7 +81,7 @@ class SeedProbe:
                     self.settled = True
                     self._note("it is not known whether the server honours `seed`: no probe worked")
                 return
-            texts.append(answer.text)
+            texts.append((answer.reasoning or "") + answer.text)
         self.settled = True
         first, again, other = texts
         if first != again:

@@ -23,10 +23,12 @@ from evalharness.adapters._http import (
     error_message,
     parsed_object,
     plain,
+    readable,
     redirected,
     shown,
     status_failure,
 )
+from evalharness.adapters._unpacking import too_large
 from evalharness.errors import AdapterError
 from evalharness.records import Failure
 
@@ -92,17 +94,23 @@ class _Transport(httpx2.AsyncBaseTransport):
         except httpx2.TransportError as fault:
             seen.failure = self._failure(fault)
             raise
-        seen.reply = Reply(response.status_code, response.headers, content)
+        reply = readable(Reply(response.status_code, response.headers, content))
+        if isinstance(reply, Failure):
+            seen.failure = reply
+            raise httpx2.TransportError(reply.reason)
+        seen.reply = reply
         kept = [
             (name, value)
             for name, value in response.headers.multi_items()
             if name.lower() not in ("content-encoding", "transfer-encoding", "content-length")
         ]
-        return httpx2.Response(response.status_code, headers=kept, content=content, request=request)
+        return httpx2.Response(
+            response.status_code, headers=kept, content=reply.body, request=request
+        )
 
     def _failure(self, fault: httpx2.TransportError) -> Failure:
         if isinstance(fault, _TooLargeError):
-            return Failure("the server's reply is larger than 16 MiB and was not read")
+            return too_large()
         if isinstance(fault, httpx2.ConnectTimeout):
             seconds = self._options.timeout_connect
             return Failure(f"no connection to the server within {seconds:g} s", retryable=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field, model_validator
 
 from evalharness.adapters._http import no_json, parsed_object
+from evalharness.adapters._reasoning import Reasoning, apart
 from evalharness.adapters.openai.replies import read_answer
 from evalharness.adapters.sdk.base import KeyedOptions, SdkAdapter, key_of, require, turns_of
 from evalharness.errors import AdapterError
@@ -40,6 +41,7 @@ class HuggingFaceOptions(KeyedOptions):
         description="who runs the model (`groq`, `together`...); left out: the router chooses, "
         "and each answer may come from another. Part of the identity",
     )
+    reasoning: Reasoning = "split"
     bill_to: str | None = Field(
         default=None,
         pattern=r"^[A-Za-z0-9._-]+$",
@@ -87,6 +89,8 @@ class HuggingFaceAdapter(SdkAdapter):
                 "provider's address"
             )
         extra = {} if options.provider is None else {"provider": options.provider}
+        if options.reasoning != "split":
+            extra["reasoning"] = options.reasoning
         super().__init__(options, endpoint=options.base_url, extra=extra, secrets=[self._key])
         if self._routed and options.provider is None:
             self.deviations.note("no `provider` is named: the answers may come from several")
@@ -133,9 +137,11 @@ class HuggingFaceAdapter(SdkAdapter):
         if data is None:
             return no_json()
         answer = read_answer(data, "chat", self._redact)
-        if isinstance(answer, Response):
-            self._name_served(data.get("model"))
-        return answer
+        if isinstance(answer, Failure):
+            return answer
+        self._name_served(data.get("model"))
+        split = self._options.reasoning == "split"
+        return apart(answer, self.deviations.note) if split else answer
 
     def _body(self, request: Request, decoding: Decoding) -> dict[str, Any]:
         turns = turns_of(request, self._options.system)

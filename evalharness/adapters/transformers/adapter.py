@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
+from evalharness.adapters._deviations import cut_at_stop
 from evalharness.adapters._local import choose_device, choose_dtype, need_torch
+from evalharness.adapters._reasoning import NOTE, Reasoning, apart
 from evalharness.adapters.base import Capabilities, ModelIdentity, Options
 from evalharness.adapters.transformers.loading import load_model, load_texts
 from evalharness.adapters.transformers.rows import Drawn, Pair, Prompt, Weighed
@@ -53,6 +55,7 @@ class TransformersOptions(Options):
     chat_template: Literal["auto", "off"] = Field(
         default="auto", description="auto: the tokenizer's template, if it has one; off: plain text"
     )
+    reasoning: Reasoning = "split"
     allow_pickle: bool = Field(
         default=False,
         description="also load *.bin weights; they are pickles, so only from those you trust",
@@ -73,8 +76,8 @@ class TransformersOptions(Options):
 class TransformersAdapter:
     """Runs a causal language model with PyTorch, one call at a time, in a thread.
 
-    ``deviations`` says, after each call, where memory forced smaller batches and how many prompts
-    were cut to fit the model.
+    ``deviations`` says, after each call, where memory forced smaller batches, how many prompts
+    were cut to fit the model, and whether answers held reasoning.
 
     Raises:
         MissingExtraError: torch or transformers is not installed.
@@ -90,6 +93,7 @@ class TransformersAdapter:
         self._lock = threading.RLock()
         self._runner: Runner | None = None
         self._truncated = 0
+        self._reasoned = False
         self._source = Source(
             options.model, options.revision, options.base_dir, allow_pickle=options.allow_pickle
         )
@@ -110,6 +114,7 @@ class TransformersAdapter:
             extra = {
                 "system_as_user": self._texts.system_as_user,
                 "token_statistics": self.options.token_statistics,
+                "reasoning": self.options.reasoning if self.options.reasoning == "keep" else None,
             }
             return ModelIdentity(
                 provider="transformers",
@@ -120,7 +125,7 @@ class TransformersAdapter:
                 backend="torch",
                 chat_template="none" if template is None else _sha256(template)[:16],
                 system_prompt=None if system is None else _sha256(system),
-                extra={name: True for name, value in extra.items() if value},
+                extra={name: value for name, value in extra.items() if value},
             )
 
     async def respond(self, requests: Sequence[Request]) -> Sequence[Response | Failure]:
@@ -190,7 +195,14 @@ class TransformersAdapter:
     ) -> Response | Failure:
         if isinstance(drawn, Failure):
             return drawn
-        return self._texts.response(drawn, len(prompt.tokens), decoding.stop)
+        answer = self._texts.response(drawn, len(prompt.tokens))
+        if self.options.reasoning == "split":  # before `stop`, which is for the answer
+            opened = self._texts.opens_reasoning(prompt.tokens)
+            answer = apart(answer, self._note_reasoning, opened=opened)
+        return cut_at_stop(answer, [mark for mark in decoding.stop if mark])
+
+    def _note_reasoning(self, _: str) -> None:
+        self._reasoned = True
 
     def _fit_pair(self, pair: Pair) -> Pair | Failure:
         """Cut the context from the left, so that all but the last token has a position."""
@@ -236,6 +248,8 @@ class TransformersAdapter:
                 f"{self._truncated} prompts were cut from the left to fit the model's "
                 f"{self._limit} positions"
             )
+        if self._reasoned:
+            notes.append(NOTE)
         self.deviations[:] = notes
 
     # -- loading ---------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from evalharness.adapters._local import special_tokens
+from evalharness.adapters._reasoning import opens
 from evalharness.adapters.transformers.rows import Drawn, Pair
 from evalharness.records import Failure, Message, Request, Response
 
@@ -130,15 +131,18 @@ class Texts:
 
         return finished
 
-    def response(self, drawn: Drawn, input_tokens: int, stop: Sequence[str]) -> Response:
-        text = self._decode(drawn.tokens)
-        cuts = [place for mark in stop if mark and (place := text.find(mark)) >= 0]
+    def response(self, drawn: Drawn, input_tokens: int) -> Response:
+        """What was drawn, as text; a stop string that ended it still stands in it."""
         return Response(
-            text=text[: min(cuts)] if cuts else text,
-            finish_reason="stop" if drawn.ended or cuts else "length",
+            text=self._decode(drawn.tokens),
+            finish_reason="stop" if drawn.ended else "length",
             input_tokens=input_tokens,
             output_tokens=len(drawn.tokens),
         )
+
+    def opens_reasoning(self, prompt: Sequence[int]) -> bool:
+        """Whether the template has begun the model's reasoning."""
+        return self.template is not None and opens(self._decode(prompt[-8:]))
 
     def _decode(self, tokens: Sequence[int]) -> str:
         text = self._tokenizer.decode(
