@@ -24,7 +24,7 @@ from yarl import URL
 from evalharness import jsontext
 from evalharness.adapters._secrets import Secrets, check_headers
 from evalharness.adapters._unpacking import too_large, unpacked
-from evalharness.adapters.base import Options
+from evalharness.adapters.base import Options, token_count
 from evalharness.errors import AdapterError
 from evalharness.records import Failure, canonical_json
 
@@ -46,7 +46,6 @@ LONGEST_RETRY_AFTER = 300.0
 #: Answers are short; a compressed one could unfold into anything.
 BASE_HEADERS = {"User-Agent": "evalharness", "Accept-Encoding": "identity"}
 
-_LARGEST_COUNT = 2**53
 _MESSAGE_LENGTH = 300
 #: 424: TGI's and Bedrock's, where a generation failed.
 _RETRYABLE = frozenset((408, 409, 424, 425, 429))
@@ -89,6 +88,13 @@ class Reply:
     status: int
     headers: Mapping[str, str]
     body: bytes
+    #: The status stands in the body of a reply with status 200.
+    inside: bool = False
+
+    @property
+    def told(self) -> str:
+        """The status in words."""
+        return f"HTTP 200 with error {self.status}" if self.inside else f"HTTP {self.status}"
 
 
 class Http:
@@ -263,13 +269,6 @@ def error_message(data: Any) -> str:
     return ""
 
 
-def token_count(value: Any) -> int | None:
-    """A number of tokens, or None for what is none."""
-    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _LARGEST_COUNT:
-        return value
-    return None
-
-
 def shown(text: str, redact: Redact) -> str:
     """A server's words as part of a sentence: one line, short, without secrets."""
     words = redact(" ".join(text.split()))
@@ -299,12 +298,22 @@ def status_failure(reply: Reply, said: str, *, throttled: bool = False) -> Failu
     throttled = throttled or status in _THROTTLED
     healing = status in _RETRYABLE or (status >= 500 and status not in _FINAL)
     retryable = throttled or healing
+    wait = retry_after(reply.headers) if retryable else None
+    if reply.inside:
+        return Failure(
+            f"the server answered HTTP 200 with error {status}: {said}"
+            if said
+            else f"the server answered HTTP 200 with error {status}",
+            retryable=retryable,
+            retry_after=wait,
+            throttled=throttled,
+        )
     return Failure(
         f"the server answered HTTP {status}: {said}"
         if said
         else f"the server answered HTTP {status}",
         retryable=retryable,
-        retry_after=retry_after(reply.headers) if retryable else None,
+        retry_after=wait,
         throttled=throttled,
     )
 

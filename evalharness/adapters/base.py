@@ -14,7 +14,17 @@ from pydantic import BaseModel, ConfigDict
 
 from evalharness.records import Failure, Request, RequestKind, Response
 
-__all__ = ["Adapter", "Capabilities", "ModelIdentity", "Options"]
+__all__ = ["Adapter", "Capabilities", "ModelIdentity", "Options", "token_count"]
+
+#: No answer has as many tokens; a run's records hold smaller counts alone.
+_TOO_MANY_TOKENS = 2**31
+
+
+def token_count(value: Any) -> int | None:
+    """A number of tokens, or None for what is none: an impossible count is not known."""
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _TOO_MANY_TOKENS:
+        return value
+    return None
 
 
 class Options(BaseModel):

@@ -62,6 +62,8 @@ def chat(text: Any, **fields: Any) -> dict[str, Any]:
 def echoed(asked: Asked, *, start: str = "", more: str = "", tokens: Any = None) -> dict[str, Any]:
     """What a server that knows `echo` and `logprobs` says: a token a word, -0.5 each.
 
+    Paris is likelier: a server that finds all words of the probe as likely is not believed.
+
     Args:
         start: a start token, which shifts the offsets.
         more: a text generated although none was asked for.
@@ -69,7 +71,7 @@ def echoed(asked: Asked, *, start: str = "", more: str = "", tokens: Any = None)
     spelled = list(tokens or re.findall(r"\s*\S+", asked.prompt))
     shown = [*([start] if start else []), *spelled, *([more] if more else [])]
     offsets = [sum(map(len, shown[:index])) for index in range(len(shown))]
-    values = [None, *[-0.5] * (len(shown) - 1)]
+    values = [None, *(-0.1 if "Paris" in token else -0.5 for token in shown[1:])]
     logprobs = {"tokens": shown, "token_logprobs": values, "text_offset": offsets}
     return {"choices": [{"text": "".join(shown), "logprobs": logprobs, "finish_reason": "length"}]}
 

@@ -139,6 +139,13 @@ def test_what_came_back_keeps_its_kind(reply: Any, text: str, finish: str) -> No
     assert (answer.text, answer.finish_reason) == (text, finish)
 
 
+@pytest.mark.parametrize("why", ["pause_turn", "tool_use"])
+def test_a_turn_that_ends_without_an_answer_is_a_failure(why: str) -> None:
+    answer = one(CLAUDE, anthropic_reply(stop=why, content=[{"type": "server_tool_use"}]))
+    assert answer == Failure(f"the model stopped without an answer ({why})", retryable=True)
+    assert one(CLAUDE, anthropic_reply("so far", stop=why)).text == "so far"
+
+
 def test_an_overload_is_throttled() -> None:
     error = {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}
     assert one(CLAUDE, Say(error, 529)) == Failure(

@@ -90,6 +90,8 @@ def test_claude_gets_a_temperature_or_top_p_and_no_seed() -> None:
          Response("a")),
         (bedrock_reply("", "malformed_model_output"),
          Failure("the model stopped without an answer (malformed_model_output)", retryable=True)),
+        (bedrock_reply("", "tool_use"),
+         Failure("the model stopped without an answer (tool_use)", retryable=True)),
     ],
 )  # fmt: skip
 def test_what_came_back_keeps_its_kind(reply: Any, expected: Any) -> None:

@@ -75,6 +75,8 @@ def test_json_holds_all_that_was_asked(tmp_path: Path) -> None:
         ('{"text": "so", "finish_reason": "length", "input_tokens": 3, "output_tokens": 1}',
          Response("so", finish_reason="length", input_tokens=3, output_tokens=1)),
         ('{"text": "so", "input_tokens": -3, "output_tokens": true, "more": []}', Response("so")),
+        ('{"text": "so", "input_tokens": 2147483648, "output_tokens": 2147483647}',
+         Response("so", output_tokens=2147483647)),
         ('{"text": null}', Response()),
         ('{"text": "", "finish_reason": "content_filter"}',
          Response(finish_reason="content_filter", blocked_by="the program's own filter")),

@@ -68,7 +68,10 @@ def test_more_stops_than_the_api_takes_are_cut_here() -> None:
     assert any("only five stop strings" in text for text in adapter.deviations)
 
 
-@pytest.mark.parametrize("why", ["SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII"])
+@pytest.mark.parametrize(
+    "why",
+    ["SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "IMAGE_SAFETY"],
+)
 def test_a_blocked_answer(why: str) -> None:
     bare = google_reply(candidates=[{"finishReason": why, "index": 0}])
     assert one(GEMINI, bare).finish_reason == "content_filter"
@@ -100,16 +103,34 @@ def test_what_came_back_keeps_its_kind(candidate: Any, text: str, finish: str) -
 
 @pytest.mark.parametrize(
     ("why", "retryable"),
-    [("OTHER", True), ("MALFORMED_RESPONSE", True), ("LANGUAGE", False)],
+    [
+        ("OTHER", True),
+        ("MALFORMED_RESPONSE", True),
+        ("LANGUAGE", False),
+        ("MALFORMED_FUNCTION_CALL", True),
+        ("UNEXPECTED_TOOL_CALL", True),
+        ("TOO_MANY_TOOL_CALLS", True),
+        ("FINISH_REASON_UNSPECIFIED", True),
+    ],
 )
 def test_a_model_that_stops_without_an_answer(why: str, retryable: bool) -> None:
     answer = one(GEMINI, google_reply(candidates=[{"finishReason": why}]))
     assert answer == Failure(f"the model stopped without an answer ({why})", retryable=retryable)
 
 
+def test_an_end_without_a_reason_is_an_answer_only_with_a_text() -> None:
+    bare = one(GEMINI, google_reply(candidates=[{"content": {"role": "model"}}]))
+    reason = "the model stopped without an answer (FINISH_REASON_UNSPECIFIED)"
+    assert bare == Failure(reason, retryable=True)
+    said = {"content": {"parts": [{"text": "x"}]}}
+    assert one(GEMINI, google_reply(candidates=[said])).text == "x"
+
+
 def test_thoughts_are_counted_as_output() -> None:
     usage = {"promptTokenCount": 7, "candidatesTokenCount": 2, "thoughtsTokenCount": 30}
     assert one(GEMINI, google_reply(usageMetadata=usage)).output_tokens == 32
+    usage = {"candidatesTokenCount": 2**30, "thoughtsTokenCount": 2**30}
+    assert one(GEMINI, google_reply(usageMetadata=usage)).output_tokens is None
 
 
 @pytest.mark.parametrize(

@@ -93,6 +93,8 @@ def test_reasons_to_end_and_tokens() -> None:
         text="x", finish_reason="content_filter"
     )
     assert one({"a": "x", "why": 3}, **paths) == Response(text="x")
+    filtered = one({"a": "x", "why": "content_filter: SPII", "usage": {"in": 2**31}}, **paths)
+    assert filtered == Response(text="x", finish_reason="content_filter")
 
 
 BLOCKED = Response(finish_reason="content_filter", blocked_by="the application's filter")

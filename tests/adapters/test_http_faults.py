@@ -33,6 +33,64 @@ def test_a_reply_without_an_answer(content: Any, reason: str, retryable: bool) -
     assert answer.retryable is retryable
 
 
+@pytest.mark.parametrize("answer", [None, ""])
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [({"message": "backend down"}, "backend down"), ("backend down", "backend down"),
+     ({"code": 7}, '{"code": 7}'), (True, "true")],
+)  # fmt: skip
+def test_an_error_beside_an_empty_answer_is_no_empty_answer(
+    answer: Any, error: Any, said: str
+) -> None:
+    reason = f"the application reports an error (nothing at $.a): {said}"
+    assert one({"a": answer, "error": error}) == Failure(reason, retryable=True)
+
+
+def test_an_error_beside_an_answer_or_a_block_is_none() -> None:
+    down = {"error": {"message": "backend down"}}
+    assert one({"a": "x", **down}).text == "x"
+    assert one({"a": "", "error": None}).text == ""
+    assert one({"a": "", "why": "SAFETY", **down}, finish_reason="$.why").text == ""
+    assert one({"a": "", "b": True, **down}, blocked={"path": "$.b"}).text == ""
+
+
+def test_an_error_nested_beyond_writing_is_no_crash() -> None:
+    deep = '{"a": null, "error":' + '{"b":' * 900 + "1" + "}" * 900 + "}"
+    assert one(Say(deep)).retryable
+
+
+def test_a_page_or_a_stream_in_place_of_a_reply_is_named() -> None:
+    page = "the application sends an HTML page: is `url` the right address?"
+    assert one(Say("<html>login")) == Failure(page, retryable=True)
+    stream = one(Say('data: {"a": "x"}\n\n'))
+    assert stream.reason.startswith("the application sends a stream of events")
+    assert not stream.retryable
+
+
+@pytest.mark.parametrize("reply", [Say({"message": "Forbidden"}, 403), Say(b"", 403)])
+def test_a_firewall_that_stops_one_question_stops_no_run(reply: Say) -> None:
+    def says(asked: Any) -> Any:
+        return reply if asked.body["q"] == "bomb" else Say({"a": "ok"})
+
+    questions = [Request("generate", messages=(Message("user", q),)) for q in ("tea", "bomb")]
+    with serving(says) as server:
+        adapter = make(server.url)
+
+        async def work() -> list[Any]:
+            found = [await adapter.respond([question]) for question in questions]
+            await adapter.aclose()
+            return [answer for answers in found for answer in answers]
+
+        answered, stopped = asyncio.run(work())
+    assert answered.text == "ok"
+    assert (stopped.outcome, stopped.retryable) == ("errored", False)
+    assert stopped.reason.startswith("the server answered HTTP 403")
+
+
+def test_a_firewalls_page_says_nothing_of_the_key() -> None:
+    assert one(Say("<html>Attention Required!", 403)).outcome == "errored"
+
+
 def test_a_reply_nested_beyond_reading_is_a_failure() -> None:
     deep = '{"b":' * 900 + "1" + "}" * 900
     assert "nothing at $..a" in one(Say(deep), answer="$..a").reason

@@ -9,7 +9,7 @@ from huggingface_hub.inference._providers import CONVERSATIONAL_AUTO_ROUTER
 
 from evalharness.adapters.sdk.huggingface import HuggingFaceAdapter, HuggingFaceOptions
 from evalharness.errors import AdapterError
-from evalharness.records import Decoding, Request, Response
+from evalharness.records import Decoding, Failure, Request, Response
 from tests.adapters.openai_server import Asked, Say, chat, serving
 from tests.adapters.providers import KEY, PROVIDERS, TURNS, VARIABLE, ask, one, sent
 
@@ -89,3 +89,13 @@ def test_no_credits_stop_the_run() -> None:
     words = "You have exceeded your monthly included credits"
     with pytest.raises(AdapterError, match=r"cannot pay for more \(HTTP 402: You have exceeded"):
         one(HUB, Say({"error": words}, 402))
+
+
+def test_an_error_within_a_good_status_acts_as_its_status() -> None:
+    slow = one(HUB, {"error": {"code": 429, "message": "slow down"}})
+    reason = "the server answered HTTP 200 with error 429: slow down"
+    assert slow == Failure(reason, retryable=True, throttled=True)
+    with pytest.raises(AdapterError, match=r"cannot pay for more \(HTTP 200 with error 402: no"):
+        one(HUB, {"error": {"code": 402, "message": "no credits"}})
+    flagged = {"error": {"code": 403, "metadata": {"flagged_input": "x"}}}
+    assert one(HUB, flagged) == Response(finish_reason="content_filter")

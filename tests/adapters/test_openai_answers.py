@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from evalharness.records import Decoding, Request, Response
+from evalharness.records import Decoding, Failure, Request, Response
 from tests.adapters.openai_asking import TURNS, ask, make, one
 from tests.adapters.openai_server import Asked, chat, serving
 
@@ -27,12 +27,56 @@ def test_an_answer_with_its_tokens() -> None:
         (chat("x", message={"reasoning_content": "hm"}), "x", "stop"),
         (chat([{"type": "text", "text": "a"}, {"type": "image"}]), "a", "stop"),
         (chat("x", choices=[], error={"code": "content_filter"}), "", "content_filter"),
+        (chat([{"type": "refusal", "refusal": "I cannot."}]), "I cannot.", "stop"),
+        (chat([{"type": "text", "text": "a"}, {"type": "refusal", "refusal": "b"}]), "a", "stop"),
+        (chat([{"type": "refusal", "refusal": None}, {"type": "refusal"}]), "", "stop"),
     ],
 )
 def test_what_came_back_keeps_its_kind(reply: Any, text: str, finish: str) -> None:
     answer = one(reply)
     assert isinstance(answer, Response)
     assert (answer.text, answer.finish_reason) == (text, finish)
+
+
+@pytest.mark.parametrize("reason", ["model_length", "max_tokens", "MAX_TOKENS"])
+def test_a_cut_answer_is_cut_in_every_servers_words(reason: str) -> None:
+    assert one(chat("cut", finish_reason=reason)).finish_reason == "length"
+    assert one(chat("", finish_reason=reason)).finish_reason == "length"
+
+
+FILTERS = [
+    "SAFETY", "PROHIBITED_CONTENT", "RECITATION", "BLOCKLIST", "SPII", "sensitive",
+    "content_filter: PROHIBITED_CONTENT", "content_filter",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("reason", FILTERS)
+def test_a_filtered_answer_is_blocked_in_every_servers_words(reason: str) -> None:
+    assert one(chat("par", finish_reason=reason)).finish_reason == "content_filter"
+    for choice in ({}, {"message": None}, {"message": {"content": None}}):
+        answer = one({"choices": [{"finish_reason": reason, **choice}]})
+        assert answer == Response(finish_reason="content_filter")
+
+
+@pytest.mark.parametrize("reason", ["UNEXPECTED_TOOL_CALL", "function_call_filter: MALFORMED"])
+def test_a_model_that_stops_without_an_answer(reason: str) -> None:
+    answer = one(chat(None, finish_reason=reason))
+    why = reason.partition(":")[0]
+    assert answer == Failure(f"the model stopped without an answer ({why})", retryable=True)
+    assert one(chat("x", finish_reason=reason)).text == "x"
+
+
+@pytest.mark.parametrize("reason", [None, 3, [], {"a": 1}, "", ":", "x" * 10_000, "\ud800"])
+def test_a_strange_reason_to_end_is_a_stop(reason: Any) -> None:
+    assert one(chat("x", finish_reason=reason)).finish_reason == "stop"
+    assert one(chat("", finish_reason=reason)) == Response(input_tokens=7, output_tokens=2)
+
+
+@pytest.mark.parametrize("count", [2**31, 2**53, 10**400])
+def test_an_impossible_count_costs_no_answer(count: int) -> None:
+    usage = {"prompt_tokens": count, "completion_tokens": 2**31 - 1}
+    answer = one(chat("x", usage=usage))
+    assert (answer.text, answer.input_tokens, answer.output_tokens) == ("x", None, 2**31 - 1)
 
 
 @pytest.mark.parametrize("usage", [None, "x", {"prompt_tokens": True, "completion_tokens": -1}])

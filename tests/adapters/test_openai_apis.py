@@ -147,6 +147,11 @@ def test_what_the_responses_api_says_keeps_its_kind(reply: Any, text: str, finis
         (output(status="cancelled"), "the server gave up (cancelled)"),
         ({"error": {"message": "down"}}, "the server gave up (error): down"),
         ({"id": "x"}, "the server's reply holds no answer (no `output`)"),
+        (output(output=[], status="queued"), "the server has not finished the answer (queued)"),
+        (
+            output(said("par"), status="in_progress"),
+            "the server has not finished the answer (in_progress)",
+        ),
     ],
 )
 def test_a_response_that_failed_may_be_asked_again(reply: Any, reason: str) -> None:

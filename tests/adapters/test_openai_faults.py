@@ -173,3 +173,220 @@ def test_one_items_failure_is_its_own() -> None:
     with serving(says) as server:
         answers = ask(make(server.url), *requests)
     assert [getattr(a, "text", None) for a in answers] == ["to 0", "to 1", None, "to 3"]
+
+
+# -- errors within a good status -----------------------------------------------------------------
+
+
+def within(code: Any, message: str = "no", **more: Any) -> dict[str, Any]:
+    return {"error": {"code": code, "message": message, **more}}
+
+
+def at_the_choice(error: Any, content: Any = "") -> dict[str, Any]:
+    message = {"role": "assistant", "content": content}
+    return {"choices": [{"finish_reason": "error", "error": error, "message": message}]}
+
+
+def beside_a_choice(error: Any, content: Any = "") -> dict[str, Any]:
+    return {**chat(content, finish_reason=None), "error": error}
+
+
+@pytest.mark.parametrize("shape", [lambda e: {"error": e}, at_the_choice, beside_a_choice])
+@pytest.mark.parametrize("code", [429, "429", "rate_limit_exceeded"])
+def test_a_rate_limit_within_a_good_status_is_throttling(shape: Any, code: Any) -> None:
+    reply = Say(shape({"message": "Rate limit exceeded", "code": code}), 200, {"Retry-After": "7"})
+    reason = "the server answered HTTP 200 with error 429: Rate limit exceeded"
+    assert one(reply) == Failure(reason, "errored", True, 7.0, True)
+
+
+@pytest.mark.parametrize(
+    ("code", "retryable", "throttled"),
+    [(400, False, False), (404, False, False), (500, True, False), (502, True, False),
+     (503, True, True), (408, True, False)],
+)  # fmt: skip
+def test_an_error_within_a_good_status_acts_as_its_status(
+    code: int, retryable: bool, throttled: bool
+) -> None:
+    reason = f"the server answered HTTP 200 with error {code}: context length"
+    expected = Failure(reason, retryable=retryable, throttled=throttled)
+    assert one(within(code, "context length")) == expected
+    assert one(at_the_choice({"code": code, "message": "context length"})) == expected
+    top = {"object": "error", "code": code, "message": "context length"}  # older vLLM
+    assert one(top) == expected
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (within(401, "No auth"), r"refuses the key \(HTTP 200 with error 401: No auth\)"),
+        (within("invalid_api_key"), r"refuses the key \(HTTP 200 with error 401"),
+        (within(403), r"refuses the key \(HTTP 200 with error 403"),
+        (within(402, "Insufficient credits"), r"cannot pay for more \(HTTP 200 with error 402"),
+        (within("insufficient_quota"), r"cannot pay for more \(HTTP 200 with error 429"),
+        (at_the_choice({"code": 402, "message": "x"}), r"cannot pay for more"),
+    ],
+)
+def test_a_refused_key_or_account_within_a_good_status_stops_the_run(
+    key: str, error: Any, words: str
+) -> None:
+    with serving(lambda _: error) as server:
+        adapter = make(server.url)
+
+        async def twice() -> None:
+            for _ in range(2):
+                with pytest.raises(AdapterError, match=words):
+                    await adapter.respond([ASK])
+            await adapter.aclose()
+
+        asyncio.run(twice())
+        assert len(server.asked) == 1
+
+
+FLAGGED = {"code": 403, "message": "flagged", "metadata": {"reasons": ["x"], "flagged_input": "y"}}
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        {"error": FLAGGED},
+        at_the_choice(FLAGGED),
+        beside_a_choice(FLAGGED),
+        at_the_choice({"code": "content_filter"}),
+        beside_a_choice({"code": "data_inspection_failed"}),
+    ],
+)
+def test_a_providers_filter_within_a_good_status_is_an_outcome(reply: Any) -> None:
+    assert one(reply) == Response(finish_reason="content_filter")
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [("backend down", "backend down"), ({"message": "backend down"}, "backend down"),
+     ({"code": 1302, "message": "busy"}, "busy"), ({"code": True, "message": "x"}, "x")],
+)  # fmt: skip
+def test_an_error_beside_an_empty_answer_is_no_empty_answer(error: Any, said: str) -> None:
+    reason = f"the server's reply holds an error and no answer: {said}"
+    assert one(beside_a_choice(error)) == Failure(reason, retryable=True)
+    assert one(beside_a_choice(error, None)) == Failure(reason, retryable=True)
+
+
+@pytest.mark.parametrize("error", [None, "", {}, False, []])
+def test_an_error_that_is_none_leaves_the_answer(error: Any) -> None:
+    assert one(beside_a_choice(error)).text == ""
+    assert one({**chat("x"), "error": {"code": 429, "message": "a warning"}}).text == "x"
+
+
+def test_an_error_within_a_good_status_meets_every_api(key: str) -> None:
+    reply = within(429)
+    text = Request("classify", role="classifier", text="x")
+    likely = Request("loglikelihood", messages=(Message("user", "a"),), continuation=" b")
+    answers = [
+        one(reply, api="responses"),
+        one(reply, api="completions"),
+        one({**reply, "results": []}, text, api="moderations"),
+        one(reply, likely, api="completions", loglikelihood="auto"),
+        one({**reply, "status": "failed", "output": ["x"]}, api="responses"),
+    ]
+    assert all(isinstance(answer, Failure) and answer.throttled for answer in answers)
+
+
+# -- a firewall before the server ----------------------------------------------------------------
+
+PAGE = Say("<!DOCTYPE html><title>Attention Required! | Cloudflare</title>", 403)
+
+
+def guarded(reply: Say, *prompts: str, **options: Any) -> tuple[list[Any], int]:
+    """The answers, one after the other, of a server before which a firewall stops "bomb"."""
+
+    def says(asked: Asked) -> Any:
+        return reply if "bomb" in asked.prompt else "ok"
+
+    with serving(says) as server:
+        adapter = make(server.url, **options)
+
+        async def work() -> list[Any]:
+            found = []
+            try:
+                for prompt in prompts:
+                    request = Request("generate", messages=(Message("user", prompt),))
+                    found += await adapter.respond([request])
+            finally:
+                await adapter.aclose()
+            return found
+
+        return asyncio.run(work()), len(server.asked)
+
+
+@pytest.mark.parametrize(
+    "reply", [PAGE, Say(b"", 403), Say({"message": "Forbidden"}, 403), Say("Forbidden", 403)]
+)
+def test_a_firewall_that_stops_one_prompt_stops_no_run(key: str, reply: Say) -> None:
+    (first, stopped, last), asked = guarded(reply, "tea", "bomb", "cake")
+    assert (first.text, last.text, asked) == ("ok", "ok", 3)
+    assert (stopped.outcome, stopped.retryable) == ("errored", False)
+    assert stopped.reason.startswith("the server answered HTTP 403")
+
+
+def test_a_firewalls_page_says_nothing_of_the_key(key: str) -> None:
+    (stopped, answer), _ = guarded(PAGE, "bomb", "tea")
+    assert "Cloudflare" in stopped.reason
+    assert answer.text == "ok"
+
+
+@pytest.mark.parametrize(
+    ("reply", "prompts"),
+    [
+        (Say({"message": "Forbidden"}, 403), ["bomb"]),
+        (Say(b"", 403), ["bomb"]),
+        (Say({"error": {"code": "invalid_api_key", "message": "x"}}, 403), ["tea", "bomb"]),
+        (Say({"error": {"type": "authentication_error"}}, 403), ["tea", "bomb"]),
+        (Say("<html>who are you?", 401), ["tea", "bomb"]),
+    ],
+)
+def test_a_403_that_may_mean_the_key_stops_the_run(
+    key: str, reply: Say, prompts: list[str]
+) -> None:
+    with pytest.raises(AdapterError, match=r"refuses the key \(HTTP 40"):
+        guarded(reply, *prompts)
+
+
+def test_a_status_may_be_named_as_a_block(key: str) -> None:
+    blocked = Response(finish_reason="content_filter", blocked_by="the endpoint's filter")
+    rule = {"statuses": [403, 451]}
+    for reply in (PAGE, Say({"message": "Forbidden"}, 403), Say(b"", 451), Say(within(403))):
+        (answer, _), _ = guarded(reply, "bomb", "tea", blocked=rule)
+        assert answer == blocked
+    with pytest.raises(AdapterError, match="refuses the key"):
+        guarded(Say(b"", 401), "bomb", blocked=rule)
+
+
+# -- what is no reply ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [201, 202, 203, 206])
+def test_another_good_status_with_an_answer_is_an_answer(status: int) -> None:
+    assert one(Say(chat("hi"), status)).text == "hi"
+    failure = one(Say({"id": "x", "message": "later"}, status))
+    assert failure == Failure(f"the server answered HTTP {status}: later")
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [Say("<!doctype html><html>login"), Say("\ufeff\n<HTML>"),
+     Say("sign in", headers={"Content-Type": "text/html"})],
+)  # fmt: skip
+def test_a_page_in_place_of_a_reply_is_named_and_may_heal(reply: Say) -> None:
+    reason = "the server sends an HTML page: is `base_url` the right address?"
+    assert one(reply) == Failure(reason, retryable=True)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [Say('data: {"choices": [{"delta": {"content": "hi"}}]}\n\ndata: [DONE]\n\n'),
+     Say("event: message\ndata: x\n\n"),
+     Say(": wait\n\ndata: x", headers={"Content-Type": "text/event-stream"})],
+)  # fmt: skip
+def test_a_stream_of_events_is_named(reply: Say) -> None:
+    answer = one(reply)
+    assert answer.reason.startswith("the server sends a stream of events")
+    assert not answer.retryable

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from typing import Any
 
@@ -81,6 +82,26 @@ def test_the_capability_is_probed_not_believed(says: Any) -> None:
     assert "`echo` or `logprobs`" in answers[0].reason
     assert len(adapter.deviations) == 1
     assert adapter.deviations[0].startswith("no log-likelihoods: ")
+
+
+@pytest.mark.parametrize("value", [0.0, -1e9, float("-inf"), -1.5, float("nan"), -(10**400)])
+def test_a_server_that_finds_every_token_as_likely_is_not_believed(value: float) -> None:
+    def says(asked: Asked) -> Any:
+        reply = echoed(asked)
+        found = reply["choices"][0]["logprobs"]
+        found["token_logprobs"] = [None, *[value] * (len(found["tokens"]) - 1)]
+        return Say(json.dumps(reply))
+
+    with serving(says) as server:
+        answers = ask(make(server.url, **AUTO), LIKELY, LIKELY)
+        assert len(server.asked) == 1
+    assert {answer.outcome for answer in answers} == {"not_run"}
+
+
+def test_a_log_probability_that_is_not_finite_is_none() -> None:
+    logprobs = {"tokens": ["One", " two"], "token_logprobs": [None, float("-inf")]}
+    found = continuation_logprobs({"logprobs": logprobs}, "One two", len("One"))
+    assert found == "the server returned a log-probability that is none"
 
 
 def test_a_fault_at_the_probe_says_nothing_about_the_server() -> None:
@@ -187,7 +208,7 @@ def knows(asked: Asked) -> Any:
     """Finds the right option likelier than the others."""
     reply = echoed(asked)
     found = reply["choices"][0]["logprobs"]
-    likely = [-0.1 if word == " right" else -0.5 for word in found["tokens"]]
+    likely = [-0.1 if word in (" right", " Paris.") else -0.5 for word in found["tokens"]]
     found["token_logprobs"] = [None, *likely[1:]]
     return reply
 

@@ -35,6 +35,7 @@ def test_the_identity_holds_no_address_no_key_and_no_prompt(key: str) -> None:
         {"headers": {"X-Route": "b"}},
         {"revision": "2"},
         {"send_seed": False},
+        {"blocked": {"statuses": [403]}},
     ],
 )
 def test_what_can_change_an_answer_changes_the_identity(key: str, changes: dict[str, Any]) -> None:
@@ -76,6 +77,14 @@ def test_what_changes_no_answer_is_not_in_the_identity(key: str) -> None:
         ({"api": "moderations", "system": "x"}, "'system' has no effect"),
         ({"api": "responses", "send_seed": True}, "'send_seed' has no effect"),
         ({"start": "<s>"}, "'start' has no effect without `loglikelihood: auto`"),
+        ({"blocked": {}}, "blocked.statuses"),
+        ({"blocked": {"statuses": []}}, "blocked.statuses"),
+        ({"blocked": {"statuses": [200]}}, "blocked.statuses"),
+        ({"blocked": {"path": "$.b"}}, "blocked.path"),
+        ({"api": "moderations", "blocked": {"statuses": [403]}}, "'blocked' has no effect"),
+        ({"base_url": "https://a.example/v1/chat/completions"}, "leave out '/chat/completions'"),
+        ({"base_url": "https://a.example/v1/completions/"}, "leave out '/completions'"),
+        ({"base_url": "https://a.example/v1/responses?api-version=1"}, "leave out '/responses'"),
         ({"concurency": 3}, "did you mean 'concurrency'"),
     ],
 )

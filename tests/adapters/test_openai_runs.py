@@ -109,6 +109,36 @@ def test_faults_that_stay_are_errored_and_a_resume_can_ask_again(tmp_path) -> No
     assert again.run_id == run.run_id
 
 
+@pytest.mark.parametrize(
+    ("options", "outcome"), [({}, "errored"), ({"blocked": {"statuses": [403]}}, "blocked")]
+)
+def test_a_firewall_that_stops_one_prompt_costs_one_answer(
+    tmp_path, options: dict[str, Any], outcome: str
+) -> None:
+    def says(asked: Asked) -> Any:
+        if "number 3?" in asked.prompt:
+            return Say("<html><title>Attention Required!</title>", 403)
+        return right(asked)
+
+    suite = write_suite(tmp_path, [item(n) for n in range(40)], task=LETTER)
+    with serving(says) as server:
+        config = {"target": spec(server, **options), "suites": [str(suite)]}
+        run = evalharness.run(config, out=tmp_path / "results")
+        assert len(server.asked) == 40
+    counts = run.scorecard.dimensions["factuality"].tasks["small"].outcomes
+    assert (counts[outcome], counts["answered"]) == (1, 39)
+
+
+def test_an_account_without_money_stops_a_run_whatever_the_status(tmp_path) -> None:
+    broke = {"error": {"code": 402, "message": "Insufficient credits"}}
+    suite = write_suite(tmp_path, [item(n) for n in range(40)], task=LETTER)
+    with serving(lambda asked: broke if asked.number > 10 else right(asked)) as server:
+        config = {"target": spec(server, concurrency=4), "suites": [str(suite)], "retries": 0}
+        with pytest.raises(AdapterError, match=r"cannot pay for more .*Insufficient credits"):
+            evalharness.run(config, out=tmp_path / "results")
+        assert len(server.asked) <= 10 + 4
+
+
 def test_a_wrong_key_stops_a_run_that_a_good_one_resumes(tmp_path, monkeypatch) -> None:
     def says(asked: Asked) -> Any:
         if asked.headers["Authorization"] != "Bearer good-key" and asked.number > 10:

@@ -104,6 +104,7 @@ def test_the_limit_is_of_all_that_one_reply_holds() -> None:
         ("deflate", zlib.compress(b"text")[:-2]), ("gzip", gzip.compress(b"text") + b"rest"),
         ("gzip", gzip.compress(b"") * 1000),
     ],
+    ids=["no-gzip", "no-deflate", "gzip-cut", "deflate-cut", "gzip-rest", "many-members"],
 )  # fmt: skip
 def test_what_is_not_what_it_says_or_was_cut_off_may_heal(encoding: str, body: bytes) -> None:
     answer = unpacked(body, encoding, LIMIT)

@@ -17,10 +17,9 @@ import signal
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from evalharness.adapters._secrets import Secrets
-from evalharness.adapters.base import Capabilities, ModelIdentity
+from evalharness.adapters.base import Capabilities, ModelIdentity, token_count
 from evalharness.adapters.command.options import (
     PLACEHOLDER,
     CommandOptions,
@@ -41,7 +40,6 @@ _SHORTEST_KEY = 12
 _TRY_AGAIN = 75
 _GRACE = 2.0
 _FOR_THE_MOMENT = frozenset((errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE))
-_LARGEST_COUNT = 2**53
 
 
 @dataclass
@@ -218,8 +216,8 @@ class CommandAdapter:
         return Response(
             text=self._shown(text),
             finish_reason=finish if finish in ("length", "content_filter") else "stop",
-            input_tokens=_count(found.get("input_tokens")),
-            output_tokens=_count(found.get("output_tokens")),
+            input_tokens=token_count(found.get("input_tokens")),
+            output_tokens=token_count(found.get("output_tokens")),
             blocked_by="the program's own filter" if filtered else None,
         )
 
@@ -277,12 +275,6 @@ def _question(request: Request, number: int | None = None) -> bytes:
 def _plain(text: str) -> str:
     """The text as UTF-8 can hold it."""
     return text.encode("utf-8", "replace").decode()
-
-
-def _count(value: Any) -> int | None:
-    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _LARGEST_COUNT:
-        return value
-    return None
 
 
 def _signal(number: int) -> str:

@@ -25,6 +25,7 @@ from evalharness.adapters._http import (
     token_count,
 )
 from evalharness.adapters._reasoning import apart
+from evalharness.adapters._replies import finish_of, refuses_key
 from evalharness.adapters._secrets import Secrets, from_environment, resolved_headers
 from evalharness.adapters.base import Capabilities
 from evalharness.adapters.http.options import HttpOptions, SendAs, identity_of, template_of
@@ -41,9 +42,6 @@ _CONTENT_TYPES: dict[SendAs, str] = {
     "form": "application/x-www-form-urlencoded",
     "text": "text/plain; charset=utf-8",
 }
-#: How services say that an answer ran out of tokens, and that a filter stopped it.
-_LENGTH = frozenset(("length", "max_tokens", "max_output_tokens", "max_length", "model_length"))
-_FILTERED = frozenset(("content_filter", "content_filtered", "safety", "guardrail_intervened"))
 
 
 class HttpAdapter:
@@ -74,6 +72,8 @@ class HttpAdapter:
         if options.how in _CONTENT_TYPES:
             own["Content-Type"] = _CONTENT_TYPES[options.how]
         self._http = Http(options, merged(own, headers), self._secrets)
+        #: The key, if there is one, has brought an answer.
+        self._accepted = False
         self._url = URL(options.url)
         self._answer = _path(options.answer)
         self._finish = _path(options.finish_reason)
@@ -177,8 +177,11 @@ class HttpAdapter:
         if not blocked and reply.status not in self._options.ok:
             return self._fault(reply, reading)
         if self._scores is not None:
-            return self._scores.read(reading, self._secrets.redact)
+            scored = self._scores.read(reading, self._secrets.redact)
+            self._accepted = self._accepted or isinstance(scored, Response)
+            return scored
         answer = self._response(reading, blocked=blocked)
+        self._accepted = self._accepted or (not blocked and isinstance(answer, Response))
         if isinstance(answer, Failure):
             return answer
         if self._options.reasoning == "split":  # before `stop`, which is for the answer
@@ -200,7 +203,8 @@ class HttpAdapter:
 
     def _fault(self, reply: Reply, reading: Reading) -> Failure:
         said = reading.said
-        if reply.status in {401, 403}:
+        data = reading.data if isinstance(reading.data, dict) else {}
+        if refuses_key(reply, data, accepted=self._accepted):
             reason = f"HTTP {reply.status}: {said}" if said else f"HTTP {reply.status}"
             own = (
                 ""
@@ -232,14 +236,14 @@ class HttpAdapter:
             if text is None:
                 kind = type(found).__name__
                 return Failure(f"what stands at {self._answer.path} is no text but a {kind}")
-        finish = reading.find(self._finish)
-        finish = finish.lower() if isinstance(finish, str) else ""
-        filtered = blocked or finish in _FILTERED
+        finish = "content_filter" if blocked else finish_of(reading.find(self._finish))
+        if self._answer is not None and not text and finish != "content_filter":
+            failure = reading.reported(self._answer)
+            if failure is not None:
+                return failure
         return Response(
             text=self._secrets.redact(text or ""),
-            finish_reason="content_filter"
-            if filtered
-            else ("length" if finish in _LENGTH else "stop"),
+            finish_reason=finish,
             input_tokens=token_count(reading.find(self._input_tokens)),
             output_tokens=token_count(reading.find(self._output_tokens)),
             blocked_by="the application's filter" if blocked else None,

@@ -9,6 +9,7 @@ from typing import Any
 import jsonpath
 
 from evalharness.adapters._http import Redact, Reply, error_message, parsed, plain, shown
+from evalharness.adapters._replies import is_page, is_stream
 from evalharness.adapters.http.charsets import in_utf8, undecodable
 from evalharness.records import Failure, Response
 
@@ -57,6 +58,7 @@ class Reading:
 
     def __init__(self, reply: Reply, redact: Redact) -> None:
         self.status = reply.status
+        self._reply = reply
         self._body = in_utf8(reply.body, reply.headers)
         self._redact = redact
         self.data = parsed(self._body)
@@ -84,12 +86,34 @@ class Reading:
         another shape is the path's fault.
         """
         if not self.is_json:
-            cut = Failure("the application's reply is not JSON, or was cut off", retryable=True)
-            unread = undecodable(self._body)
-            return cut if unread is None or unread.retryable else unread
+            return self._unreadable()
         reason = f"the application's reply holds no {what} (nothing at {path.path})"
         said = shown(error_message(self.data), self._redact)
         return Failure(f"{reason}: {said}", retryable=True) if said else Failure(reason)
+
+    def reported(self, path: Path) -> Failure | None:
+        """The failure of a reply with an error beside an answer that is null or empty."""
+        error = self.data.get("error") if isinstance(self.data, dict) else None
+        if not error:
+            return None
+        said = shown(error_message({"error": error}) or json.dumps(error), self._redact)
+        where = path.path
+        return Failure(
+            f"the application reports an error (nothing at {where}): {said}", retryable=True
+        )
+
+    def _unreadable(self) -> Failure:
+        """The failure of a reply that is no JSON."""
+        if is_page(self._reply):
+            return Failure(
+                "the application sends an HTML page: is `url` the right address?", retryable=True
+            )
+        if is_stream(self._reply):
+            return Failure("the application sends a stream of events, which needs a function")
+        unread = undecodable(self._body)
+        if unread is not None and not unread.retryable:
+            return unread
+        return Failure("the application's reply is not JSON, or was cut off", retryable=True)
 
 
 class Scores:

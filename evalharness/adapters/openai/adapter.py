@@ -14,12 +14,13 @@ from yarl import URL
 
 from evalharness import jsontext
 from evalharness.adapters._deviations import Deviations, cut_at_stop, same_model
-from evalharness.adapters._http import Http, Reply, no_json, parsed_object, shown
+from evalharness.adapters._http import Http, Reply, parsed_object, shown
 from evalharness.adapters._reasoning import apart
+from evalharness.adapters._replies import reply_within, unreadable
 from evalharness.adapters._secrets import Secrets
 from evalharness.adapters.base import Capabilities
 from evalharness.adapters.openai.bodies import Bodies
-from evalharness.adapters.openai.faults import read_fault
+from evalharness.adapters.openai.faults import error_within, is_filtered, read_fault
 from evalharness.adapters.openai.logprobs import PROBE, continuation_logprobs, probe_fault
 from evalharness.adapters.openai.options import (
     OpenAIOptions,
@@ -35,6 +36,9 @@ from evalharness.errors import AdapterError
 from evalharness.records import Decoding, Failure, Request, RequestKind, Response
 
 __all__ = ["OpenAIAdapter", "OpenAIOptions"]
+
+#: Where answers stand: one of these makes an answer of a reply with status 201, say.
+_ANSWERS = frozenset(("choices", "output", "results"))
 
 
 class OpenAIAdapter:
@@ -58,6 +62,8 @@ class OpenAIAdapter:
         self._http = Http(options, headers, self._secrets)
         self._url = URL(url_of(options))
         self._bodies = Bodies(options)
+        #: The key has brought an answer.
+        self._accepted = False
         self._fingerprint: str | None = None
         self._served: str | None = None
         self._other_model = False
@@ -137,16 +143,35 @@ class OpenAIAdapter:
         reply = await self._http.send(self._url, jsontext.written(body))
         if isinstance(reply, Failure):
             return reply
-        if reply.status != 200:
-            return self._fault(reply)
         data = parsed_object(reply.body)
-        return no_json() if data is None else data
+        answers = data is not None and not data.keys().isdisjoint(_ANSWERS)
+        if reply.status != 200 and not (answers and 200 < reply.status < 300):
+            return self._fault(reply)
+        if data is None:
+            return unreadable(reply)
+        error = error_within(data)
+        if error is not None and is_filtered(error):
+            return Response(finish_reason="content_filter")
+        inner = None if error is None else reply_within(error, reply)
+        if inner is not None:
+            return self._fault(inner)
+        self._accepted = self._accepted or (answers and error is None)
+        return data
 
     def _fault(self, reply: Reply) -> Response | Failure:
+        rule = self._options.blocked
+        if rule is not None and reply.status in rule.statuses:
+            return Response(finish_reason="content_filter", blocked_by="the endpoint's filter")
         name = key_variable(self._options)
         hint = f"set {name} to a key that it accepts" if name else "see to the key that it expects"
         try:
-            return read_fault(reply, self._secrets.redact, hint, no_money_codes(self._options))
+            return read_fault(
+                reply,
+                self._secrets.redact,
+                hint,
+                no_money_codes(self._options),
+                accepted=self._accepted,
+            )
         except AdapterError as fault:
             raise self._http.stop(str(fault)) from None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from evalharness.adapters._http import (
@@ -15,10 +15,11 @@ from evalharness.adapters._http import (
     shown,
     status_failure,
 )
+from evalharness.adapters._replies import error_codes, finish_of, refuses_key
 from evalharness.errors import AdapterError
 from evalharness.records import Failure, Response
 
-__all__ = ["is_filtered", "read_fault"]
+__all__ = ["error_within", "is_filtered", "read_fault"]
 
 #: How services say that their own filter stopped a request, in `code`, `type` or `innererror.code`.
 _FILTER_CODES = frozenset(
@@ -28,13 +29,19 @@ _FILTER_CODES = frozenset(
 
 
 def read_fault(
-    reply: Reply, redact: Redact, key_hint: str, no_money: frozenset[str]
+    reply: Reply,
+    redact: Redact,
+    key_hint: str,
+    no_money: frozenset[str],
+    *,
+    accepted: bool = False,
 ) -> Response | Failure:
     """What a status other than 200 means for the request that met it.
 
     Args:
         key_hint: what to do when the server does not accept the key.
         no_money: codes that mean, with 429, that the account cannot pay.
+        accepted: the key has brought an answer before.
 
     Raises:
         AdapterError: no request can succeed: the key or the account is refused.
@@ -46,13 +53,13 @@ def read_fault(
     if status in {400, 403} and is_filtered(data):
         return Response(finish_reason="content_filter")
     said = shown(error_message(data) or plain(reply.body), redact)
-    reason = f"HTTP {status}: {said}" if said else f"HTTP {status}"
-    if status in {401, 403}:
+    reason = f"{reply.told}: {said}" if said else reply.told
+    if refuses_key(reply, data, accepted=accepted):
         raise AdapterError(
             f"openai: the server refuses the key ({reason}); {key_hint}, and run again: what was "
             "answered is kept"
         )
-    if status == 402 or (status == 429 and no_money & set(_codes(data))):
+    if status == 402 or (status == 429 and no_money & set(error_codes(data))):
         raise AdapterError(
             f"openai: the account cannot pay for more ({reason}); top it up, and run again: what "
             "was answered is kept"
@@ -62,7 +69,7 @@ def read_fault(
 
 def is_filtered(data: Mapping[str, Any]) -> bool:
     """Whether an error object says that the provider's own filter stopped the request."""
-    if any(code.lower() in _FILTER_CODES for code in _codes(data)):
+    if any(code.lower() in _FILTER_CODES for code in error_codes(data)):
         return True
     error = data.get("error")
     metadata = error.get("metadata") if isinstance(error, dict) else None
@@ -70,9 +77,26 @@ def is_filtered(data: Mapping[str, Any]) -> bool:
     return isinstance(metadata, dict) and "flagged_input" in metadata
 
 
-def _codes(data: Mapping[str, Any]) -> Iterator[str]:
-    error = data.get("error")
-    for place in (error, error.get("innererror") if isinstance(error, dict) else None, data):
-        if isinstance(place, dict):
-            found = (place.get("code"), place.get("type"))
-            yield from (value for value in found if isinstance(value, str))
+def error_within(data: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The error that a reply with status 200 holds in place of an answer, None where it has none.
+
+    At the top, or at the choice (OpenRouter's, where a provider fails after the first byte). One
+    beside an answer, or beside a filter's end of one, is no failure.
+    """
+    choices = data.get("choices")
+    first = choices[0] if isinstance(choices, list) and choices else None
+    choice = first if isinstance(first, dict) else {}
+    if choice.get("error"):
+        return {"error": choice["error"]}
+    if not data.get("error") and data.get("object") != "error":
+        return None
+    message = choice.get("message")
+    spoken = message if isinstance(message, dict) else {}
+    told = choice.get("text") or spoken.get("content") or spoken.get("refusal")
+    if told or finish_of(choice.get("finish_reason")) == "content_filter":
+        return None
+    if data.get("output") and data.get("status") not in {"failed", "cancelled"}:
+        return None
+    results = data.get("results")
+    scored = isinstance(results, list) and any(isinstance(result, dict) for result in results)
+    return None if scored else data

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
@@ -39,7 +40,13 @@ def continuation_logprobs(
 def probe_fault(choice: Mapping[str, Any]) -> str | None:
     """What is missing in the reply to the probe; None when all is there."""
     found = continuation_logprobs(choice, PROBE, PROBE.index(" Paris"))
-    return found if isinstance(found, str) else None
+    if isinstance(found, str):
+        return found
+    _, values, _ = _fields(choice)
+    told = [value for value in values if _is_logprob(value)]
+    if len(told) > 1 and len(set(told)) == 1:  # no model finds each of these words as likely
+        return "the server returned the same log-probability for every token"
+    return None
 
 
 def _fields(choice: Mapping[str, Any]) -> tuple[list[str], list[Any], list[Any]]:
@@ -83,4 +90,6 @@ def _fits(token: str, prompt: str, offset: int) -> bool:
 
 
 def _is_logprob(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and value <= 0.0
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return False
+    return -sys.float_info.max <= value <= 0.0

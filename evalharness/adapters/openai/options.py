@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 from urllib.parse import urlsplit, urlunsplit
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from evalharness.adapters._http import (
     BASE_HEADERS,
@@ -27,7 +27,8 @@ from evalharness.errors import AdapterError
 from evalharness.records import digest
 
 __all__ = [
-    "Api", "OpenAIOptions", "headers_of", "identity_of", "key_variable", "no_money_codes", "url_of",
+    "Api", "Blocked", "OpenAIOptions", "headers_of", "identity_of", "key_variable",
+    "no_money_codes", "url_of",
 ]  # fmt: skip
 
 Api: TypeAlias = Literal["chat", "completions", "responses", "moderations"]
@@ -47,6 +48,16 @@ _OWN_FIELDS = {
     "temperature": True, "top_p": True, "stop": True,
 }  # fmt: skip
 _SECRET_FIELDS = frozenset(("api_key", "apikey", "api-key", "authorization", "password", "key"))
+
+
+class Blocked(BaseModel):
+    """How a filter before the model says that it stopped a request (a web firewall, a gateway)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    statuses: list[Annotated[int, Field(ge=400, le=599)]] = Field(
+        min_length=1, description="HTTP statuses that mean: blocked"
+    )
 
 
 class OpenAIOptions(EndpointOptions):
@@ -99,11 +110,24 @@ class OpenAIOptions(EndpointOptions):
         description="moderations: further names for categories, `toxicity: harassment`; part of "
         "the identity",
     )
+    blocked: Blocked | None = Field(
+        default=None,
+        description="how a filter before the model says that it blocked: `{statuses: [403]}`; part "
+        "of the identity",
+    )
 
     @field_validator("base_url")
     @classmethod
     def _is_an_address(cls, value: str) -> str:
-        return check_address(value)
+        address = check_address(value)
+        path = urlsplit(address).path.rstrip("/")
+        for end in _PATHS.values():
+            if path.endswith(end):
+                raise ValueError(
+                    f"leave out '{end}', which the adapter adds; write what comes before it, for "
+                    "example http://127.0.0.1:8000/v1"
+                )
+        return address
 
     @field_validator("body")
     @classmethod
@@ -135,7 +159,7 @@ class OpenAIOptions(EndpointOptions):
         given = self.model_fields_set
         idle = {
             "responses": {"max_tokens_field", "send_seed", "scores"},
-            "moderations": {"max_tokens_field", "send_seed", "system", "reasoning"},
+            "moderations": {"blocked", "max_tokens_field", "send_seed", "system", "reasoning"},
         }.get(self.api, {"scores"})
         for name in sorted(idle & given):
             raise ValueError(f"'{name}' has no effect with `api: {self.api}`; leave it out")
@@ -218,6 +242,8 @@ def identity_of(options: OpenAIOptions) -> ModelIdentity:
         extra["reasoning"] = options.reasoning
     if options.scores:
         extra["scores"] = dict(options.scores)
+    if options.blocked is not None:
+        extra["blocked"] = sorted(options.blocked.statuses)
     return ModelIdentity(
         provider="openai",
         model=options.model,

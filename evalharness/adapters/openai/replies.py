@@ -6,38 +6,52 @@ from collections.abc import Mapping
 from typing import Any
 
 from evalharness.adapters._http import Redact, error_message, shown, token_count
-from evalharness.adapters.openai.faults import is_filtered
+from evalharness.adapters._replies import finish_of, no_answer_by, reason_word
+from evalharness.adapters.openai.faults import error_within, is_filtered
 from evalharness.adapters.openai.options import Api
 from evalharness.records import Failure, Response
 
 __all__ = ["first_choice", "read_answer", "read_scores"]
 
-#: Reasons to end that mean that the server broke off half way (DeepSeek, OpenRouter, SGLang, vLLM).
-_BROKEN_OFF = frozenset(("insufficient_system_resource", "error", "abort"))
+#: Reasons to end that mean that the server broke off half way (DeepSeek, OpenRouter, SGLang, vLLM,
+#: Zhipu).
+_BROKEN_OFF = frozenset(("insufficient_system_resource", "error", "abort", "network_error"))
+#: What a response is that will be ready later, for whoever asked for it in the background.
+_UNFINISHED = frozenset(("queued", "in_progress"))
 
 
 def read_answer(data: Mapping[str, Any], api: Api, redact: Redact) -> Response | Failure:
     """The answer in a reply with status 200. Null and "" are an empty answer, not a failure."""
     if api == "responses":
         return _responses_answer(data, redact)
-    if not data.get("choices") and is_filtered(data):
+    error = error_within(data)
+    told = data if error is None and not data.get("choices") else error
+    if told is not None and is_filtered(told):
         return Response(finish_reason="content_filter")
     choice = first_choice(data, redact)
     if isinstance(choice, Failure):
         return choice
-    finish = choice.get("finish_reason")
-    if isinstance(finish, str) and finish in _BROKEN_OFF:
-        return Failure(f"the server broke the answer off ({finish})", retryable=True)
+    if error is not None:
+        return _nothing("an error and no answer", error, redact)
     text = _chat_text(choice) if api == "chat" else _text(choice.get("text"))
-    if text is None:
-        return _no_text()
-    usage = _usage(data)
-    return Response(
-        text=redact(text),
-        finish_reason=finish if finish in ("length", "content_filter") else "stop",
-        input_tokens=token_count(usage.get("prompt_tokens")),
-        output_tokens=token_count(usage.get("completion_tokens")),
+    return _ended(choice, text) or Response(
+        text=redact(text or ""),
+        finish_reason=finish_of(choice.get("finish_reason")),
+        input_tokens=token_count(_usage(data).get("prompt_tokens")),
+        output_tokens=token_count(_usage(data).get("completion_tokens")),
     )
+
+
+def _ended(choice: Mapping[str, Any], text: str | None) -> Failure | None:
+    """Why the way in which a choice ended leaves no answer; None where it does."""
+    why = choice.get("finish_reason")
+    finish = reason_word(why)
+    if finish in _BROKEN_OFF:
+        return Failure(f"the server broke the answer off ({finish})", retryable=True)
+    # nothing may be left of a message that a filter took
+    if text is None and finish_of(why) != "content_filter":
+        return Failure("the server's reply holds an answer that is no text", retryable=True)
+    return None if text else no_answer_by(why)
 
 
 def first_choice(data: Mapping[str, Any], redact: Redact) -> Mapping[str, Any] | Failure:
@@ -92,6 +106,8 @@ def _responses_answer(data: Mapping[str, Any], redact: Redact) -> Response | Fai
         said = shown(error_message(data), redact)
         reason = f"the server gave up ({status or 'error'})"
         return Failure(f"{reason}: {said}" if said else reason, retryable=True)
+    if status in _UNFINISHED:
+        return Failure(f"the server has not finished the answer ({status})", retryable=True)
     if not isinstance(output, list):
         return _nothing("no answer (no `output`)", data, redact)
     details = data.get("incomplete_details")
@@ -134,10 +150,6 @@ def _nothing(what: str, data: Mapping[str, Any], redact: Redact) -> Failure:
     return Failure(f"the server's reply holds {what}{reason}", retryable=True)
 
 
-def _no_text() -> Failure:
-    return Failure("the server's reply holds an answer that is no text", retryable=True)
-
-
 def _usage(data: Mapping[str, Any]) -> Mapping[str, Any]:
     usage = data.get("usage")
     return usage if isinstance(usage, dict) else {}
@@ -155,7 +167,18 @@ def _chat_text(choice: Mapping[str, Any]) -> str | None:
     refusal = message.get("refusal")
     if text == "" and isinstance(refusal, str):
         return refusal
-    return text
+    return text or _refusal_in(message.get("content")) or text
+
+
+def _refusal_in(content: Any) -> str:
+    """The text of the parts of type refusal."""
+    parts = content if isinstance(content, list) else []
+    found = [
+        part.get("refusal")
+        for part in parts
+        if isinstance(part, dict) and part.get("type") == "refusal"
+    ]
+    return "".join(text for text in found if isinstance(text, str))
 
 
 def _text(content: Any) -> str | None:

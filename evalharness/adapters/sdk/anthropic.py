@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
-from evalharness.adapters._http import Reply, no_json, parsed_object, token_count
+from evalharness.adapters._http import Reply, parsed_object, token_count
+from evalharness.adapters._replies import no_answer_by, unreadable
 from evalharness.adapters.sdk.base import KeyedOptions, SdkAdapter, key_of, require, turns_of
 from evalharness.errors import AdapterError
 from evalharness.records import Decoding, Failure, FinishReason, Message, Request, Response
@@ -119,7 +120,7 @@ class AnthropicAdapter(SdkAdapter):
             return reply
         if reply.status != 200:
             hint = f"set {self._options.api_key_env} to a key that it accepts"
-            return fault_of(reply, self._redact, self.NAME, hint, _refused)
+            return fault_of(reply, self._redact, self.NAME, hint, _refused, accepted=self._accepted)
         return self._answer(reply)
 
     async def _send(self, client: Any, body: dict[str, Any]) -> httpx2.Response:
@@ -167,19 +168,23 @@ class AnthropicAdapter(SdkAdapter):
     def _answer(self, reply: Reply) -> Response | Failure:
         data = parsed_object(reply.body)
         if data is None:
-            return no_json()
+            return unreadable(reply)
         blocks = data.get("content")
         if blocks is None and "stop_reason" in data:
             blocks = []
         if not isinstance(blocks, list):
             return self._no_answer(data, "content")
         texts = [b.get("text") for b in blocks if isinstance(b, dict) and b.get("type") == "text"]
+        text = "".join(text for text in texts if isinstance(text, str))
+        why = data.get("stop_reason")
+        if not text and (failure := no_answer_by(why)) is not None:
+            return failure
         usage = data.get("usage")
         usage = usage if isinstance(usage, dict) else {}
         self._name_served(data.get("model"))
         return Response(
-            text="".join(text for text in texts if isinstance(text, str)),
-            finish_reason=_FINISH.get(str(data.get("stop_reason")), "stop"),
+            text=text,
+            finish_reason=_FINISH.get(str(why), "stop"),
             input_tokens=token_count(usage.get("input_tokens")),
             output_tokens=token_count(usage.get("output_tokens")),
         )

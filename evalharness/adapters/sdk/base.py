@@ -149,6 +149,8 @@ class SdkAdapter(ABC):
         self._clients: dict[asyncio.AbstractEventLoop, asyncio.Task[Any]] = {}
         self._fatal: str | None = None
         self._served: str | None = None
+        #: The key has brought an answer.
+        self._accepted = False
         #: What did not go as asked, each said once; the run keeps it.
         self.deviations = Deviations(self._redact)
         if not options.send_temperature:
@@ -229,6 +231,7 @@ class SdkAdapter(ABC):
             raise type(answer)(self._fatal)
         if isinstance(answer, Failure):
             return answer
+        self._accepted = True
         return self._cut(answer, decoding)
 
     async def _client(self) -> Any:

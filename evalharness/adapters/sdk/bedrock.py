@@ -13,15 +13,14 @@ from typing import Any
 from pydantic import Field, field_validator, model_validator
 
 from evalharness.adapters._http import Reply, status_failure, token_count
+from evalharness.adapters._replies import finish_of, no_answer_by, refuses_key
 from evalharness.adapters._secrets import Secrets, check_address
 from evalharness.adapters.sdk.base import SdkAdapter, SdkOptions, require, turns_of
 from evalharness.errors import AdapterError, UnavailableError
-from evalharness.records import Decoding, Failure, FinishReason, Request, Response
+from evalharness.records import Decoding, Failure, Request, Response
 
 __all__ = ["BedrockAdapter", "BedrockOptions"]
 
-_BLOCKED = frozenset(("guardrail_intervened", "content_filtered"))
-_CUT = frozenset(("max_tokens", "model_context_window_exceeded"))
 _THROTTLED = frozenset(
     ("ThrottlingException", "TooManyRequestsException", "ModelNotReadyException",
      "ServiceUnavailableException", "RequestLimitExceeded")
@@ -209,14 +208,15 @@ class BedrockAdapter(SdkAdapter):
         error, metadata = response.get("Error", {}), response.get("ResponseMetadata", {})
         code, status = str(error.get("Code", "")), int(metadata.get("HTTPStatusCode", 0))
         said = self._shown(f"{code}: {error.get('Message', '')}")
-        if code in _REFUSED or status in {401, 403}:
+        wait = str(metadata.get("HTTPHeaders", {}).get("retry-after", ""))
+        body = str(error.get("Message", "")).encode("utf-8", "replace")  # where it is no JSON
+        reply = Reply(status, {"Retry-After": wait}, body)
+        if code in _REFUSED or refuses_key(reply, {}, accepted=self._accepted):
             return AdapterError(
                 f"bedrock: AWS refuses the credentials, or access to the model (HTTP {status}: "
                 f"{said}); see to the credentials and their permissions, and run again: what was "
                 "answered is kept"
             )
-        wait = str(metadata.get("HTTPHeaders", {}).get("retry-after", ""))
-        reply = Reply(status, {"Retry-After": wait}, b"")
         return status_failure(reply, said, throttled=code in _THROTTLED)
 
     def _answer(self, data: Mapping[str, Any]) -> Response | Failure:
@@ -229,17 +229,12 @@ class BedrockAdapter(SdkAdapter):
             return self._no_answer(data, "output.message")
         texts = [_object(block).get("text") for block in blocks]
         text = "".join(text for text in texts if isinstance(text, str))
-        if why == "malformed_model_output" and not text:
-            return Failure(f"the model stopped without an answer ({why})", retryable=True)
-        finish: FinishReason = "stop"
-        if why in _BLOCKED:
-            finish = "content_filter"
-        elif why in _CUT:
-            finish = "length"
+        if not text and (failure := no_answer_by(why)) is not None:
+            return failure
         usage = _object(data.get("usage"))
         return Response(
             text=text,
-            finish_reason=finish,
+            finish_reason=finish_of(why),
             input_tokens=token_count(usage.get("inputTokens")),
             output_tokens=token_count(usage.get("outputTokens")),
             blocked_by="the Bedrock guardrail" if why == "guardrail_intervened" else None,

@@ -13,13 +13,13 @@ from pydantic import Field
 from evalharness.adapters._http import (
     LONGEST_RETRY_AFTER,
     Reply,
-    no_json,
     parsed_object,
     token_count,
 )
+from evalharness.adapters._replies import finish_of, no_answer_by, unreadable
 from evalharness.adapters.sdk.base import KeyedOptions, SdkAdapter, key_of, require, turns_of
 from evalharness.errors import AdapterError
-from evalharness.records import Decoding, Failure, FinishReason, Request, Response
+from evalharness.records import Decoding, Failure, Request, Response
 
 if TYPE_CHECKING:
     import httpx2
@@ -38,9 +38,8 @@ Threshold: TypeAlias = Literal[
 
 #: The API takes five; an answer is cut at the others here.
 _MOST_STOPS = 5
-_BLOCKED = frozenset(("SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII"))
-#: The model failed, and says so instead of answering; another try may heal it.
-_FAILED = frozenset(("OTHER", "MALFORMED_RESPONSE", "MALFORMED_FUNCTION_CALL"))
+#: What the API leaves out when it says nothing: the first of its reasons to end.
+_UNSPECIFIED = "FINISH_REASON_UNSPECIFIED"
 _ROLES = {"user": "user", "assistant": "model"}
 _DELAY = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)s")
 
@@ -155,7 +154,7 @@ class GoogleAdapter(SdkAdapter):
         if reply.status == 200:
             return self._answer(reply)
         hint = f"set {self._options.api_key_env} to a key that it accepts"
-        fault = fault_of(reply, self._redact, self.NAME, hint, _refused)
+        fault = fault_of(reply, self._redact, self.NAME, hint, _refused, accepted=self._accepted)
         if isinstance(fault, Failure) and fault.retryable and fault.retry_after is None:
             return replace(fault, retry_after=_retry_delay(parsed_object(reply.body)))
         return fault
@@ -186,7 +185,7 @@ class GoogleAdapter(SdkAdapter):
     def _answer(self, reply: Reply) -> Response | Failure:
         data = parsed_object(reply.body)
         if data is None:
-            return no_json()
+            return unreadable(reply)
         usage = _object(data.get("usageMetadata"))
         asked = token_count(usage.get("promptTokenCount"))
         candidates = data.get("candidates")
@@ -195,10 +194,9 @@ class GoogleAdapter(SdkAdapter):
         first = _object(candidates[0]) if isinstance(candidates, list) and candidates else {}
         if not first.keys() & {"content", "finishReason"}:
             return self._no_answer(data, "candidates")
-        text, why = _text(first), str(first.get("finishReason"))
-        if not text and (why in _FAILED or why == "LANGUAGE"):
-            again = why in _FAILED
-            return Failure(f"the model stopped without an answer ({why})", retryable=again)
+        text, why = _text(first), first.get("finishReason") or _UNSPECIFIED
+        if not text and (failure := no_answer_by(why)) is not None:
+            return failure
         self._name_served(data.get("modelVersion"))
         spent = [
             token_count(usage.get(name)) for name in ("candidatesTokenCount", "thoughtsTokenCount")
@@ -206,9 +204,9 @@ class GoogleAdapter(SdkAdapter):
         known = [number for number in spent if number is not None]
         return Response(
             text=text,
-            finish_reason=_finish(why),
+            finish_reason=finish_of(why),
             input_tokens=asked,
-            output_tokens=sum(known) if known else None,
+            output_tokens=token_count(sum(known)) if known else None,
         )
 
 
@@ -218,12 +216,6 @@ def _text(candidate: Mapping[str, Any]) -> str:
     found = [_object(part) for part in parts] if isinstance(parts, list) else []
     texts = [part.get("text") for part in found if part.get("thought") is not True]
     return "".join(text for text in texts if isinstance(text, str))
-
-
-def _finish(why: str) -> FinishReason:
-    if why in _BLOCKED:
-        return "content_filter"
-    return "length" if why == "MAX_TOKENS" else "stop"
 
 
 def _object(value: Any) -> Mapping[str, Any]:

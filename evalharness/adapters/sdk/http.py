@@ -28,6 +28,7 @@ from evalharness.adapters._http import (
     shown,
     status_failure,
 )
+from evalharness.adapters._replies import refuses_key
 from evalharness.adapters._unpacking import too_large
 from evalharness.errors import AdapterError
 from evalharness.records import Failure
@@ -189,6 +190,8 @@ def fault_of(
     who: str,
     hint: str,
     refused: Callable[[Mapping[str, Any], str], Refused | None] = lambda _, __: None,
+    *,
+    accepted: bool = False,
 ) -> Failure | AdapterError:
     """What a status other than 200 means for the request that met it.
 
@@ -197,6 +200,7 @@ def fault_of(
         hint: what to do when the key is not accepted.
         refused: whether the error object and its words mean, whatever the status, that the key or
             the account is refused.
+        accepted: the key has brought an answer before.
 
     Returns:
         An `AdapterError` where no request can succeed.
@@ -205,11 +209,11 @@ def fault_of(
         return elsewhere
     status, data = reply.status, parsed_object(reply.body) or {}
     said = shown(error_message(data) or plain(reply.body), redact)
-    reason = f"HTTP {status}: {said}" if said else f"HTTP {status}"
+    reason = f"{reply.told}: {said}" if said else reply.told
     why = refused(data, said)
     if status == 402 or why == "money":
         return _no_money(who, reason)
-    if status in {401, 403} or why == "key":
+    if why == "key" or refuses_key(reply, data, accepted=accepted):
         return _no_key(who, reason, hint)
     return status_failure(reply, said)
 

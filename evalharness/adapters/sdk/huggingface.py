@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, model_validator
 
-from evalharness.adapters._http import no_json, parsed_object
+from evalharness.adapters._http import parsed_object
 from evalharness.adapters._reasoning import Reasoning, apart
+from evalharness.adapters._replies import reply_within, unreadable
+from evalharness.adapters.openai.faults import error_within, is_filtered
 from evalharness.adapters.openai.replies import read_answer
 from evalharness.adapters.sdk.base import KeyedOptions, SdkAdapter, key_of, require, turns_of
 from evalharness.errors import AdapterError
@@ -130,12 +132,16 @@ class HuggingFaceAdapter(SdkAdapter):
         reply = await exchange(lambda: client.sdk.chat_completion(**body), self._redact)
         if isinstance(reply, Failure):
             return reply
-        if reply.status != 200:
-            hint = f"set {self._options.api_key_env} to a token that may call inference providers"
-            return fault_of(reply, self._redact, self.NAME, hint)
         data = parsed_object(reply.body)
-        if data is None:
-            return no_json()
+        if reply.status == 200:
+            if data is None:
+                return unreadable(reply)
+            error = error_within(data)
+            inner = None if error is None or is_filtered(error) else reply_within(error, reply)
+            reply = inner or reply
+        if reply.status != 200 or data is None:
+            hint = f"set {self._options.api_key_env} to a token that may call inference providers"
+            return fault_of(reply, self._redact, self.NAME, hint, accepted=self._accepted)
         answer = read_answer(data, "chat", self._redact)
         if isinstance(answer, Failure):
             return answer
