@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
+from evalharness.adapters._redaction import Secrets
 from evalharness.records import Response
 
-__all__ = ["Deviations", "cut_at_stop", "same_model"]
+__all__ = ["Deviations", "cut_at_stop", "same_model", "without_secrets"]
 
 #: A version at the end of a model's name: a date, a revision, a pointer to the newest.
 _VERSION = re.compile(
@@ -30,6 +32,28 @@ class Deviations(list[str]):
         text = self._redact(text)
         if text not in self:
             self.append(text)
+
+
+def without_secrets(answer: Response, secrets: Secrets, note: Callable[[str], None]) -> Response:
+    """The answer without keys, which the server repeats; the very same one if there are none.
+
+    Args:
+        note: is told when something was taken out: what is scored is then not what was said.
+    """
+    clean = secrets.redact_answer
+    changed: dict[str, Any] = {}
+    if (text := clean(answer.text)) != answer.text:
+        changed["text"] = text
+    if answer.reasoning is not None and (said := clean(answer.reasoning)) != answer.reasoning:
+        changed["reasoning"] = said
+    if answer.scores:
+        scores = {clean(name): value for name, value in answer.scores.items()}
+        if scores != answer.scores:
+            changed["scores"] = scores
+    if not changed:
+        return answer
+    note("the server repeats a key in some answers; it was taken out, and [secret] stands there")
+    return replace(answer, **changed)
 
 
 def cut_at_stop(answer: Response, stop: Sequence[str]) -> Response:

@@ -250,8 +250,8 @@ def no_json() -> Failure:
 
 
 def plain(body: bytes) -> str:
-    """The beginning of ``body`` as text, whatever it is."""
-    return body[:8192].decode("utf-8", "replace")
+    """``body`` as text, whatever it is; whole, as a key that is cut in two is not found."""
+    return body.decode("utf-8", "replace")
 
 
 def error_message(data: Any) -> str:
@@ -271,7 +271,8 @@ def error_message(data: Any) -> str:
 
 def shown(text: str, redact: Redact) -> str:
     """A server's words as part of a sentence: one line, short, without secrets."""
-    words = redact(" ".join(text.split()))
+    # first of all: what is joined or left out below could put a broken key together again
+    words = " ".join(redact(text).split())
     kept = "".join(letter for letter in words if letter.isprintable())
     return kept if len(kept) <= _MESSAGE_LENGTH else kept[: _MESSAGE_LENGTH - 3] + "..."
 

@@ -34,7 +34,12 @@ class Options(BaseModel):
     filled in by the loader and is no part of the model's identity).
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        protected_namespaces=(),
+        hide_input_in_errors=True,  # it may be a key, typed where none belongs
+    )
 
 
 @dataclass(frozen=True, slots=True)

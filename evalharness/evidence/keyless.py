@@ -14,6 +14,7 @@ import base64
 import binascii
 import json
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,6 +33,7 @@ __all__ = [
     "statements_of",
 ]  # fmt: skip
 
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 #: What a reader of a valid bundle may conclude, and what not.
 MEANING = """\
 proves: somebody whom the issuer knew by this name signed exactly these files, the log recorded it \
@@ -148,6 +150,11 @@ def sign_bundles(
 def _token(trust: ClientTrustConfig, variable: str | None) -> IdentityToken:
     from sigstore.oidc import IdentityToken, Issuer, detect_credential
 
+    if variable is not None and _VARIABLE.fullmatch(variable) is None:
+        raise ConfigError(
+            "--identity-token: this is no name of an environment variable (letters, digits and _); "
+            "is it the token itself? put that into a variable, and name the variable"
+        )
     if variable is not None and not os.environ.get(variable):
         raise ConfigError(
             f"--identity-token {variable}: names an environment variable that is not set; put the "

@@ -62,6 +62,7 @@ def test_the_digest_is_that_of_the_files(tmp_path: Path) -> None:
         ({"command": "echo {prompt}"}, r"target: \{prompt\} in `command` needs `input: argument`"),
         ({"command": "cat", "lines": True, "output": "text"}, r"leave `output` out"),
         ({"command": "cat", "env": ["A=sk-0123456789"]}, r"target.env: item 1 is no name"),
+        ({"command": ["sh", "-c", "ask -k sk-0123456789abcdef0123"]}, r"a word holds what looks"),
         ({"command": "cat", "timeout": 0}, r"target.timeout: "),
         ({"command": "cat", "cwd": "nowhere"}, r"command: .*nowhere is no folder"),
     ],

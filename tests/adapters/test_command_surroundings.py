@@ -71,3 +71,23 @@ def test_a_run_of_a_program_holds_no_key(tmp_path: Path, monkeypatch: pytest.Mon
     assert cell.n_measured == 5
     for path in run.path.rglob("*"):
         assert b"sk-0123456789" not in path.read_bytes(), path
+
+
+def test_a_key_on_two_lines_is_in_no_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("API_KEY", "sk-Ab+c/9876543210==")
+    found = sh("printf 'bad sk-Ab+\\nc/9876543210== here' >&2; exit 1", env=["API_KEY"])
+    assert reason(found) == "the program ended with exit code 1: bad [secret] here"
+
+
+@pytest.mark.parametrize("after", range(0, 24, 3))
+def test_a_key_that_the_tail_of_the_errors_cuts_is_in_no_reason(
+    monkeypatch: pytest.MonkeyPatch, after: int
+) -> None:
+    monkeypatch.setenv("API_KEY", "sk-Ab+c/9876543210==")
+    script = (
+        f"{{ printf %s $API_KEY; head -c {65536 - after} /dev/zero | tr '\\0' x; }} >&2; exit 1"
+    )
+    assert "98765" not in reason(sh(script, env=["API_KEY"]))
+    assert reason(sh(script.replace("; }", "; echo; echo over; }"), env=["API_KEY"])).endswith(
+        "exit code 1: over"
+    )

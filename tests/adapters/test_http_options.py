@@ -106,3 +106,25 @@ def test_the_identity_holds_no_address_and_no_request(monkeypatch: pytest.Monkey
     for hidden in ("example", "Hush", KEY):
         assert hidden not in json.dumps(identity) + repr(adapter)
     assert create(concurrency=2, timeout_total=5).identity == create().identity
+
+
+def test_a_placeholder_changes_no_answer_and_a_key_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    headers = {"Authorization": "Bearer env:BOT_KEY"}
+    for value, text, deviations in (
+        ("EMPTY", f"The glass is empty, {KEY}.", 0),
+        (KEY, "The glass is empty, [secret].", 1),
+    ):
+        monkeypatch.setenv("BOT_KEY", value)
+        with serving(lambda _: Say({"a": f"The glass is empty, {KEY}."})) as server:
+            adapter = make(server.url, headers=headers)
+            assert ask(adapter)[0].text == text
+        assert sum("repeats a key" in said for said in adapter.deviations) == deviations
+
+
+def test_a_key_that_yarl_quotes_its_own_way_is_taken_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BOT_KEY", "pa:ss@wo,rd;1")
+    request = {"q": "{{ prompt }}", "pin": "env:BOT_KEY"}
+    with serving(lambda asked: Say({"error": f"no such page: ?{asked.query}"}, 404)) as server:
+        answers = ask(make(server.url, request=request, method="GET"))
+    assert "pin=[secret]" in answers[0].reason
+    assert "%3B1" not in answers[0].reason

@@ -9,7 +9,8 @@ import pytest
 import evalharness
 from evalharness.adapters.openai import OpenAIAdapter, OpenAIOptions
 from evalharness.errors import AdapterError, UnavailableError
-from tests.adapters.openai_asking import KEY, LETTER, ask, create, make, one, sent, spec
+from evalharness.records import Decoding, Request
+from tests.adapters.openai_asking import ASK, KEY, LETTER, ask, create, make, one, sent, spec
 from tests.adapters.openai_server import Asked, Say, chat, serving
 from tests.support import item, write_suite
 
@@ -111,3 +112,43 @@ def test_no_file_of_a_run_holds_the_key(tmp_path, monkeypatch) -> None:
     # the parquet file is compressed: look at what it says
     assert KEY not in run.samples.to_json()
     assert "[secret]" in run.samples.to_json()
+
+
+HONEST = "The glass is empty; none of the ollama models passed the test, 1234."
+
+
+@pytest.mark.parametrize("placeholder", ["EMPTY", "ollama", "none", "test", "1234", "glass"])
+def test_a_placeholder_key_changes_no_answer(
+    monkeypatch: pytest.MonkeyPatch, placeholder: str
+) -> None:
+    monkeypatch.setenv("PLACEHOLDER", placeholder)
+    with serving(lambda _: HONEST) as server:
+        adapter = make(server.url, api_key_env="PLACEHOLDER")
+        assert ask(adapter)[0].text == HONEST
+    assert adapter.deviations == []
+
+
+def test_what_was_taken_out_of_an_answer_is_said_once(key: str) -> None:
+    with serving(lambda _: f"my key is {KEY}") as server:
+        adapter = make(server.url)
+        assert [answer.text for answer in ask(adapter, ASK, ASK)] == ["my key is [secret]"] * 2
+    assert adapter.deviations == [
+        "the server repeats a key in some answers; it was taken out, and [secret] stands there"
+    ]
+
+
+def test_a_stop_string_cuts_no_key_in_two(key: str) -> None:
+    request = Request("generate", messages=ASK.messages, decoding=Decoding(stop=("+key",)))
+    assert one(f"so {KEY}", request).text == "so [secret]"
+
+
+def test_a_key_in_the_name_of_a_score_is_taken_out(key: str) -> None:
+    scores = {"harassment": 0.5, f"x {KEY}": 0.25}
+    says = Say({"model": "m", "results": [{"category_scores": scores}]})
+    answer = one(says, Request("classify", text="Hm."), api="moderations")
+    assert answer.scores == {"harassment": 0.5, "x [secret]": 0.25}
+
+
+def test_a_key_beyond_what_is_shown_of_an_error_is_not_cut_in_two(key: str) -> None:
+    for size in (8192 - 10, 65536 - 10):
+        assert KEY[:5] not in one(Say(" " * size + KEY, 500)).reason

@@ -203,6 +203,14 @@ def test_a_variable_that_is_not_set_is_a_sentence(run, ours, capsys):
     assert "names an environment variable that is not set" in capsys.readouterr().err
 
 
+def test_a_token_where_its_variable_belongs_is_not_repeated(run, ours, capsys):
+    asked = ["sign", str(run), "--sigstore", "--identity-token", "eyJhbGciOiJub25lIn0.e30.c2ln"]
+    assert run_app([*asked, "--trust-config", str(ours)]) == 2
+    said = capsys.readouterr().err
+    assert "is no name of an environment variable" in said
+    assert "eyJ" not in said
+
+
 def test_an_unsigned_run_is_not_signed_by_the_identity(run, verify):
     code, said = verify(RunDirectory(run))
     assert code == 1

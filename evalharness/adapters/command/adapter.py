@@ -33,9 +33,6 @@ from evalharness.records import Decoding, Failure, Request, Response, digest
 __all__ = ["CommandAdapter", "CommandOptions"]
 
 REASON_LENGTH = 300
-#: Of the environment variables passed on, the values at least this long are kept out of answers
-#: too: a shorter one ("true") may be an honest part of one.
-_SHORTEST_KEY = 12
 #: The exit code (sysexits.h) that says: try again later.
 _TRY_AGAIN = 75
 _GRACE = 2.0
@@ -68,7 +65,6 @@ class CommandAdapter:
         self._program = program_of(options)
         self._env, secrets = environment_of(options)
         self._secrets = Secrets(secrets)
-        self._keys = Secrets(value for value in secrets if len(value) >= _SHORTEST_KEY)
         self._places: dict[asyncio.AbstractEventLoop, _Places] = {}
         self._asked = 0
         #: What did not go as asked, each said once; the run keeps it.
@@ -223,7 +219,7 @@ class CommandAdapter:
 
     def _shown(self, text: str) -> str:
         """An answer without the keys that the program was given."""
-        kept = self._keys.redact(text)
+        kept = self._secrets.redact_answer(text)
         if kept != text:
             self._note("the program repeats the value of a variable from `env`; it was taken out")
         return kept
@@ -243,12 +239,13 @@ class CommandAdapter:
             what = f"the program was ended by signal {_signal(-code)}"
         else:
             what = f"the program ended with exit code {code}"
-        said = self._reason(process.last_error_line)
+        said = self._reason(process.last_error_line(self._secrets.redact))
         return Failure(f"{what}: {said}" if said else what, retryable=code == _TRY_AGAIN)
 
     def _reason(self, text: str) -> str:
         """A program's words as part of a sentence: one line, short, without secrets."""
-        words = self._secrets.redact(" ".join(text.split()))
+        # first of all: what is joined or left out below could put a broken key together again
+        words = " ".join(self._secrets.redact(text).split())
         kept = "".join(letter for letter in words if letter.isprintable())
         return kept if len(kept) <= REASON_LENGTH else kept[: REASON_LENGTH - 3] + "..."
 

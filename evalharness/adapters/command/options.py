@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 import shlex
 import shutil
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from evalharness.adapters._local import file_digests
+from evalharness.adapters._secrets import check_variable, holds_key
 from evalharness.adapters.base import Options
 from evalharness.errors import ConfigError, UnavailableError
 
@@ -24,7 +24,6 @@ PLACEHOLDER = "{prompt}"
 #: A larger file (a model's weights) is not hashed at every start.
 _LARGEST_HASHED = 256 * 1024 * 1024
 _ALWAYS_PASSED = ("PATH", "HOME", "LANG")
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 class CommandOptions(Options):
@@ -78,17 +77,18 @@ class CommandOptions(Options):
             raise ValueError("the first word is the program; name it")
         if any("\0" in word for word in value):
             raise ValueError("a word may not hold a NUL character")
+        if any(map(holds_key, value)):
+            raise ValueError(
+                "a word holds what looks like a key, which may not stand in a configuration; put "
+                "it into an environment variable, name that in `env`, and read it in the program"
+            )
         return value
 
     @field_validator("env")
     @classmethod
     def _are_names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for number, name in enumerate(value, 1):
-            if _VARIABLE.fullmatch(name) is None:  # it may be a key: it is not shown
-                raise ValueError(
-                    f"item {number} is no name of an environment variable; write the name alone, "
-                    "never a value"
-                )
+            check_variable(name, f"item {number}")
         return value
 
     @model_validator(mode="after")

@@ -15,7 +15,7 @@ __all__ = ["LARGEST_OUTPUT", "Process", "start"]
 #: A program that writes more is stopped: no answer is that long.
 LARGEST_OUTPUT = 1024 * 1024
 #: How much of the end of the error output is kept.
-_STDERR_TAIL = 8192
+_STDERR_TAIL = 65536
 #: Seconds until a killed program is given up: it hangs in the kernel.
 _LONGEST_DEATH = 5.0
 
@@ -26,7 +26,8 @@ class Process(asyncio.SubprocessProtocol):
     def __init__(self) -> None:
         self.output = bytearray()
         self.overflowed = False
-        self._errors = b""
+        self._errors = bytearray()
+        self._errors_cut = False
         self._exited = False
         self._output_ended = False
         self._gone = False
@@ -41,7 +42,10 @@ class Process(asyncio.SubprocessProtocol):
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
         if fd == 2:
-            self._errors = (self._errors + data)[-_STDERR_TAIL:]
+            self._errors += data
+            if len(self._errors) > _STDERR_TAIL:
+                del self._errors[:-_STDERR_TAIL]
+                self._errors_cut = True
             return
         if self.overflowed:
             return
@@ -77,10 +81,12 @@ class Process(asyncio.SubprocessProtocol):
         """None while it runs; below 0 the signal that ended it."""
         return None if self._transport is None else self._transport.get_returncode()
 
-    @property
-    def last_error_line(self) -> str:
-        """The last line of what it wrote as errors, or ""."""
-        lines = self._errors.decode("utf-8", "replace").strip().splitlines()
+    def last_error_line(self, redact: Callable[[str], str]) -> str:
+        """The last line of what it wrote as errors, without secrets; or ""."""
+        text = redact(self._errors.decode("utf-8", "replace")).strip()
+        lines = text.splitlines()
+        if self._errors_cut:
+            del lines[:1]  # it may begin with the rest of a key that was cut in two
         return lines[-1] if lines else ""
 
     def send(self, data: bytes, *, last: bool) -> None:

@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 
 from yarl import URL
 
-from evalharness.adapters._deviations import Deviations, cut_at_stop
+from evalharness.adapters._deviations import Deviations, cut_at_stop, without_secrets
 from evalharness.adapters._http import (
     BASE_HEADERS,
     Http,
@@ -177,12 +177,15 @@ class HttpAdapter:
         if not blocked and reply.status not in self._options.ok:
             return self._fault(reply, reading)
         if self._scores is not None:
-            scored = self._scores.read(reading, self._secrets.redact)
-            self._accepted = self._accepted or isinstance(scored, Response)
-            return scored
-        answer = self._response(reading, blocked=blocked)
-        self._accepted = self._accepted or (not blocked and isinstance(answer, Response))
+            answer = self._scores.read(reading, self._secrets.redact)
+        else:
+            answer = self._response(reading, blocked=blocked)
         if isinstance(answer, Failure):
+            return answer
+        self._accepted = self._accepted or not blocked
+        # before it is cut: half a key would not be found
+        answer = without_secrets(answer, self._secrets, self.deviations.note)
+        if self._scores is not None:
             return answer
         if self._options.reasoning == "split":  # before `stop`, which is for the answer
             answer = apart(answer, self.deviations.note)
@@ -242,7 +245,7 @@ class HttpAdapter:
             if failure is not None:
                 return failure
         return Response(
-            text=self._secrets.redact(text or ""),
+            text=text or "",
             finish_reason=finish,
             input_tokens=token_count(reading.find(self._input_tokens)),
             output_tokens=token_count(reading.find(self._output_tokens)),

@@ -144,7 +144,7 @@ class Scores:
             if not isinstance(value, (bool, int, float)) or not 0 <= value <= 1:
                 said = shown(name, redact)
                 return Failure(f"the application's score for '{said}' is no number from 0 to 1")
-            scores[redact(name)] = float(value)
+            scores[name] = float(value)
         if not scores:
             return Failure("the application's reply holds no score", retryable=True)
         return Response(scores=scores)

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 from jinja2 import TemplateError, Undefined, meta, nodes
 
+from evalharness.adapters._secrets import check_variable, secret_field
 from evalharness.sandbox import FAULTS, Sandbox
 from evalharness.yamlfile import did_you_mean
 
@@ -20,10 +21,6 @@ __all__ = ["Template", "TemplateFault"]
 _Render: TypeAlias = Callable[[Mapping[str, Any]], Any]
 
 _REFERENCE = re.compile(r"env:([^\s=]+)")
-_SECRET_FIELDS = frozenset(
-    ("access_token", "api_key", "apikey", "authorization", "client_secret", "password", "secret",
-     "token")
-)  # fmt: skip
 #: As YAML files: deeper is no request that a person wrote.
 _MOST_LEVELS = 50
 
@@ -68,6 +65,12 @@ class Template:
         #: The names that the templates use.
         self.names: frozenset[str] = frozenset()
         self._render = self._compiled(source, ())
+        if (at := secret_field(source, references=True)) is not None:
+            name = at.rpartition(".")[2]
+            raise ValueError(
+                f"'{at}' holds a secret, which may not stand in a configuration; put the value "
+                f"into an environment variable and write {name}: env:NAME"
+            )
 
     def render(self, values: Mapping[str, Any]) -> Any:
         """The structure with every template's value.
@@ -128,13 +131,8 @@ class Template:
     def _constant(self, source: str, at: str) -> str:
         reference = _REFERENCE.fullmatch(source)
         if reference is not None:
+            check_variable(reference[1], f"what '{at}' has after env:")
             return source if self._secret is None else self._secret(reference[1])
-        name = at.rpartition(".")[2]
-        if source and name.lower().replace("-", "_") in _SECRET_FIELDS:
-            raise ValueError(
-                f"'{at}' holds a secret, which may not stand in a configuration; put the value "
-                f"into an environment variable and write {name}: env:NAME"
-            )
         return source
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from yarl import URL
 
 from evalharness import jsontext
-from evalharness.adapters._deviations import Deviations, cut_at_stop, same_model
+from evalharness.adapters._deviations import Deviations, cut_at_stop, same_model, without_secrets
 from evalharness.adapters._http import Http, Reply, parsed_object, shown
 from evalharness.adapters._reasoning import apart
 from evalharness.adapters._replies import reply_within, unreadable
@@ -123,6 +123,8 @@ class OpenAIAdapter:
         if isinstance(answer, Failure):
             return answer
         self._compare_server(data)
+        # before it is cut: half a key would not be found
+        answer = without_secrets(answer, self._secrets, self.deviations.note)
         return self._as_asked(answer, decoding)
 
     async def _classify(self, request: Request) -> Response | Failure:
@@ -134,7 +136,10 @@ class OpenAIAdapter:
         if isinstance(data, Failure):
             return data
         self._compare_server(data)
-        return read_scores(data, self._options.scores, self._secrets.redact)
+        found = read_scores(data, self._options.scores, self._secrets.redact)
+        if isinstance(found, Failure):
+            return found
+        return without_secrets(found, self._secrets, self.deviations.note)
 
     # -- the wire --------------------------------------------------------------------------------
 

@@ -18,9 +18,12 @@ from evalharness.adapters._http import (
 from evalharness.adapters._reasoning import Reasoning
 from evalharness.adapters._secrets import (
     check_address,
+    check_variable,
     from_environment,
     is_loopback,
+    is_secret_field,
     resolved_headers,
+    secret_field,
 )
 from evalharness.adapters.base import ModelIdentity
 from evalharness.errors import AdapterError
@@ -47,7 +50,6 @@ _OWN_FIELDS = {
     "max_output_tokens": False, "seed": False, "echo": False, "logprobs": False,
     "temperature": True, "top_p": True, "stop": True,
 }  # fmt: skip
-_SECRET_FIELDS = frozenset(("api_key", "apikey", "api-key", "authorization", "password", "key"))
 
 
 class Blocked(BaseModel):
@@ -129,15 +131,17 @@ class OpenAIOptions(EndpointOptions):
                 )
         return address
 
+    @field_validator("api_key_env")
+    @classmethod
+    def _is_a_name(cls, value: str | None) -> str | None:
+        return None if value is None else check_variable(value)
+
     @field_validator("body")
     @classmethod
     def _only_adds(cls, value: dict[str, Any]) -> dict[str, Any]:
         for name, content in value.items():
-            if name.lower() in _SECRET_FIELDS:
-                raise ValueError(
-                    f"'{name}' would put a secret into the run; send it as a header from the "
-                    "environment: headers: {NAME: env:VARIABLE}"
-                )
+            if is_secret_field(name) or name.lower() == "key":
+                raise _secret_in_body(name)
             if name not in _OWN_FIELDS or (content is None and _OWN_FIELDS[name]):
                 continue
             hint = "; only null may stand here, which leaves the field out"
@@ -145,7 +149,10 @@ class OpenAIOptions(EndpointOptions):
                 f"'{name}' is set by the adapter from the task and its options"
                 + (hint if _OWN_FIELDS[name] else "")
             )
-        return sendable(value)
+        sendable(value)
+        if (at := secret_field(value, references=False)) is not None:
+            raise _secret_in_body(at)
+        return value
 
     @model_validator(mode="after")
     def _fits_the_api(self) -> OpenAIOptions:
@@ -164,6 +171,13 @@ class OpenAIOptions(EndpointOptions):
         for name in sorted(idle & given):
             raise ValueError(f"'{name}' has no effect with `api: {self.api}`; leave it out")
         return self
+
+
+def _secret_in_body(name: str) -> ValueError:
+    return ValueError(
+        f"'{name}' would put a secret into the run; send it as a header from the environment: "
+        "headers: {NAME: env:VARIABLE}"
+    )
 
 
 def url_of(options: OpenAIOptions) -> str:

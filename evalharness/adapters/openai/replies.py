@@ -35,7 +35,7 @@ def read_answer(data: Mapping[str, Any], api: Api, redact: Redact) -> Response |
         return _nothing("an error and no answer", error, redact)
     text = _chat_text(choice) if api == "chat" else _text(choice.get("text"))
     return _ended(choice, text) or Response(
-        text=redact(text or ""),
+        text=text or "",
         finish_reason=finish_of(choice.get("finish_reason")),
         input_tokens=token_count(_usage(data).get("prompt_tokens")),
         output_tokens=token_count(_usage(data).get("completion_tokens")),
@@ -85,7 +85,7 @@ def read_scores(
                 continue
             said = shown(name, redact)
             return Failure(f"the server's score for '{said}' is no number from 0 to 1")
-    scores = {redact(name): float(value) for name, value in found.items() if value is not None}
+    scores = {name: float(value) for name, value in found.items() if value is not None}
     missing = sorted(set(names.values()) - set(scores))
     if missing:
         known = shown(", ".join(sorted(scores)), redact)
@@ -100,11 +100,12 @@ def _responses_answer(data: Mapping[str, Any], redact: Redact) -> Response | Fai
     """Texts and refusals of all messages in `output`; reasoning is no part of the answer."""
     status, output = data.get("status"), data.get("output")
     error = data.get("error")
-    if status in ("failed", "cancelled") or (error and not output):
+    gave_up = status in ("failed", "cancelled")
+    if gave_up or (error and not output):
         if is_filtered(data):
             return Response(finish_reason="content_filter")
         said = shown(error_message(data), redact)
-        reason = f"the server gave up ({status or 'error'})"
+        reason = f"the server gave up ({status if gave_up else 'error'})"
         return Failure(f"{reason}: {said}" if said else reason, retryable=True)
     if status in _UNFINISHED:
         return Failure(f"the server has not finished the answer ({status})", retryable=True)
@@ -115,7 +116,7 @@ def _responses_answer(data: Mapping[str, Any], redact: Redact) -> Response | Fai
     text = "".join(map(_parts, output))
     usage = _usage(data)
     return Response(
-        text=redact(text),
+        text=text,
         finish_reason="content_filter"
         if why == "content_filter"
         else ("length" if status == "incomplete" or why else "stop"),

@@ -16,9 +16,14 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 
-from evalharness.adapters._deviations import Deviations, cut_at_stop
+from evalharness.adapters._deviations import Deviations, cut_at_stop, without_secrets
 from evalharness.adapters._http import CallOptions, endpoint_digest, error_message, shown
-from evalharness.adapters._secrets import Secrets, check_address, from_environment
+from evalharness.adapters._secrets import (
+    Secrets,
+    check_address,
+    check_variable,
+    from_environment,
+)
 from evalharness.adapters.base import Capabilities, ModelIdentity
 from evalharness.errors import AdapterError, MissingExtraError
 from evalharness.records import Decoding, Failure, Message, Request, Response
@@ -54,6 +59,11 @@ class KeyedOptions(SdkOptions):
     @classmethod
     def _is_an_address(cls, value: str) -> str:
         return check_address(value)
+
+    @field_validator("api_key_env")
+    @classmethod
+    def _is_a_name(cls, value: str) -> str:
+        return check_variable(value)
 
 
 def require(modules: Iterable[str], what: str, extra: str) -> None:
@@ -257,7 +267,7 @@ class SdkAdapter(ABC):
 
     def _cut(self, answer: Response, decoding: Decoding) -> Response:
         """The answer without secrets, and cut where a stop string was left in it."""
-        answer = replace(answer, text=self._redact(answer.text))
+        answer = without_secrets(answer, self._secrets, self.deviations.note)
         cut = cut_at_stop(answer, decoding.stop)
         if cut is not answer:
             self.deviations.note("a stop string was left in some answers; they are cut at it")

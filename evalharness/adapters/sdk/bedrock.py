@@ -14,7 +14,7 @@ from pydantic import Field, field_validator, model_validator
 
 from evalharness.adapters._http import Reply, status_failure, token_count
 from evalharness.adapters._replies import finish_of, no_answer_by, refuses_key
-from evalharness.adapters._secrets import Secrets, check_address
+from evalharness.adapters._secrets import Secrets, check_address, secret_field
 from evalharness.adapters.sdk.base import SdkAdapter, SdkOptions, require, turns_of
 from evalharness.errors import AdapterError, UnavailableError
 from evalharness.records import Decoding, Failure, Request, Response
@@ -67,6 +67,13 @@ class BedrockOptions(SdkOptions):
     @classmethod
     def _is_an_address(cls, value: str | None) -> str | None:
         return None if value is None else check_address(value)
+
+    @field_validator("fields")
+    @classmethod
+    def _hold_no_secret(cls, value: dict[str, Any]) -> dict[str, Any]:
+        if (at := secret_field(value, references=False)) is not None:
+            raise ValueError(f"'{at}' would put a secret into the run; leave it out")
+        return value
 
     @model_validator(mode="after")
     def _guardrail_has_a_version(self) -> BedrockOptions:
