@@ -70,6 +70,7 @@ class Observer(Protocol):
     def result(self, result: SampleResult) -> None: ...
     def stage(self, name: str) -> None: ...
     def removed(self, names: Sequence[str]) -> None: ...
+    def waiting(self, role: Role, seconds: float) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -191,7 +192,7 @@ class Sources:
     """Where answers may come from beside the models.
 
     Args:
-        retry_errored: forget the failures of earlier sessions, so that they are tried again.
+        retry_errored: try the failures of earlier sessions again.
         reuse: a finished run whose answers to the same requests are taken over.
         cache: the folder of answers kept over runs.
     """
@@ -234,12 +235,12 @@ def execute_run(
         if not journal.has_plan():
             names = [task.name for task in prepared.plan.tasks]
             journal.write_plan((name, prepared.plan.samples[name]) for name in names)
-        retried = journal.forget_errored() if sources.retry_errored else 0
+        retried = journal.failed(everything=sources.retry_errored)
         add_deviations(directory, _planned_deviations(prepared, journal))
         if observer is not None:
-            observer.planned(prepared.plan, directory, journal.count(), retried)
+            observer.planned(prepared.plan, directory, journal.count() - retried, retried)
         means = means_of(config, prepared.adapters, directory, journal)
-        means = replace(means, reuse=reuse, cache=cache)
+        means = replace(means, retry_errored=sources.retry_errored, reuse=reuse, cache=cache)
         with session(directory, prepared.adapters) as counted:
             run_to_end(_execute(prepared, directory, journal, counted, means, observer))
         journal.seal()
@@ -309,14 +310,16 @@ def watching(counted: Session, observer: Observer | None = None) -> Watch:
 
         return on_entry
 
-    return Watch(observer.result, both(counted.asked), both(counted.replayed), ended)
+    return Watch(
+        observer.result, both(counted.asked), both(counted.replayed), ended, observer.waiting
+    )
 
 
 def _used(directory: RunDirectory, journal: Journal) -> dict[Role, Used]:
     """What earlier sessions used.
 
-    The journal knows of a killed session too; the summary of estimated tokens and of failures that
-    were forgotten. Neither says too much, so the larger of both counts.
+    The journal knows of a killed session too; the summary of estimated tokens and of requests that
+    were turned away between two tries. Neither says too much, so the larger of both counts.
     """
     told = earlier_used(directory)
     recorded = journal.used()
@@ -330,6 +333,7 @@ def _used(directory: RunDirectory, journal: Journal) -> dict[Role, Used]:
                 input_tokens=max(counts[1], mine.get("input_tokens", 0)),
                 output_tokens=max(counts[2], mine.get("output_tokens", 0)),
                 estimated=mine.get("estimated", 0),
+                further=mine.get("further", 0),
             )
     return used
 

@@ -199,3 +199,11 @@ def test_a_fault_of_an_override_is_not_blamed_on_the_file(tmp_path, override, sa
     with pytest.raises(ConfigError) as caught:
         load_config(tmp_path / "run.yaml", [override])
     assert str(caught.value).startswith(said)
+
+
+@pytest.mark.parametrize("field", ["retry_seconds", "max_outage", "max_cost", "max_minutes"])
+def test_an_endless_number_is_named(field):
+    """A run could not write it down, and called that a fault of its own."""
+    said = fault({**SMALL, field: float("inf")})
+    assert said.startswith(f"configuration: {field}: ")
+    assert "input should be a finite number; found inf" in said

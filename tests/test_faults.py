@@ -148,6 +148,42 @@ def test_retry_errored_asks_for_exactly_those_again(tmp_path, fake_openai):
     assert accuracy(healed).value == pytest.approx(right(80) / 80)
 
 
+def test_retries_while_the_fault_is_still_there_cost_nothing(
+    tmp_path, fake_openai, monkeypatch, capsys
+):
+    """Once they took the reasons away and called a healthy endpoint down."""
+    from evalharness.cli.app import run_app
+
+    monkeypatch.setattr("evalharness.engine.circuit._NEVER_ANSWERED", 0.5)
+    monkeypatch.setattr("evalharness.engine.circuit._FIRST_PAUSE", 0.1)
+    write(tmp_path, 80)
+    whole = run(tmp_path, fake_openai, "whole", retries=1)
+    tell(fake_openai, "__config", faults="500=20", sticky=True)
+    count = len(faulty(80, 20))
+    assert count > 10
+    found = run(tmp_path, fake_openai, retries=1)
+    assert found.exit_code == 3
+    config = tmp_path / "again.yaml"
+    config.write_text(json.dumps(json.loads((found.path / "run.json").read_text())["config"]))
+    command = ["run", str(config), "--out", str(tmp_path / "results"), "--retry-errored"]
+    assert run_app(command) == 3
+    told = capsys.readouterr()
+    assert f"resumes with {80 - count} responses, tries {count} that failed again" in told.err
+    assert f"Tried {count} failed requests again: 0 answered, {count} failed again\n" in told.out
+    assert f"incomplete: {count} errored" in told.err
+    assert "stopped" not in told.err
+    again = evalharness.load_run(found.path)
+    rows = again.samples.set_index("sample_id")
+    assert set(rows.index[rows["outcome"] == "errored"]) == faulty(80, 20)
+    assert all("HTTP 500" in text for text in rows["reason"].dropna())
+    tell(fake_openai, "__config", faults="")
+    assert run_app(command) == 0
+    told = capsys.readouterr()
+    assert f"Tried {count} failed requests again: {count} answered, 0 failed again" in told.out
+    cards = [(one.path / "scorecard.json").read_bytes() for one in (whole, again)]
+    assert cards[0] == cards[1]
+
+
 MIXED = "429=5,500=2,malformed=1,reset=1,hang=1"
 
 

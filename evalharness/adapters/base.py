@@ -39,6 +39,7 @@ class Options(BaseModel):
         frozen=True,
         protected_namespaces=(),
         hide_input_in_errors=True,  # it may be a key, typed where none belongs
+        allow_inf_nan=False,
     )
 
 
@@ -116,10 +117,12 @@ class Adapter(Protocol):
     Construction checks that the model can be had (`UnavailableError`, `MissingExtraError`) without
     loading it; the first `respond` loads it.
 
-    Four things are optional. ``async def aclose(self)`` is awaited at the end of a run, on the
+    Five things are optional. ``async def aclose(self)`` is awaited at the end of a run, on the
     run's event loop, however it ends: it gives back connections, and a later `respond` may open new
     ones.
     ``deviations``, a sequence of sentences, is what did not go as asked; the run keeps it.
+    ``further_calls``, a number that grows, counts the calls made beside those asked for (a probe, a
+    filter's model); they count towards ``max_requests``.
     ``def not_planned(self, planned)`` gives the names of what a recording holds beyond the set
     ``planned`` of (task, sample id); the run lists them.
     ``def has(self, request)`` says of a recording, without asking anybody, whether it holds an

@@ -17,7 +17,9 @@ def main() -> None:
 
     with rare_collections():  # a tenth of the time that a command takes to load
         from evalharness.cli.app import run_app
+        from evalharness.cli.signals import heed
 
+        heed()
         code = run_app(sys.argv[1:])
     # what is left ends with the process: a last search for cycles in it would take longer than many
     # a command

@@ -7,6 +7,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import typer
@@ -30,14 +31,14 @@ from evalharness.cli import (
     score,
     selftest,
     sign,
+    signals,
     verify,
 )
 from evalharness.errors import EvalHarnessError
 
 __all__ = ["DEBUG_VARIABLE", "app", "run_app"]
 
-#: Of DESIGN section 7.
-_INTERRUPTED = 130
+#: Of DESIGN section 7; 130 and its like are in `signals`.
 _UNREAD = 141
 #: Of a fault of evalharness itself too: 1 is kept for checks that failed.
 _CRASHED = 2
@@ -81,13 +82,21 @@ def _command(function: Callable[..., int]) -> Callable[..., None]:
         except Exception as fault:  # noqa: BLE001 - a fault of ours must not look like a failed check
             code = _crashed(fault)
         except KeyboardInterrupt:
-            sys.stderr.write(
-                "evalharness: interrupted; what was answered is kept: the same command resumes\n"
-            )
-            code = _INTERRUPTED
+            code = _interrupted()
         raise typer.Exit(code)
 
     return leaving
+
+
+def _interrupted() -> int:
+    """Say that what was answered is kept; nobody may be there to read it."""
+    by = f" by {name}" if (name := signals.name()) else ""
+    with suppress(OSError):  # the terminal was closed
+        sys.stderr.write(
+            f"evalharness: interrupted{by}; what was answered is kept: the same command resumes\n"
+        )
+        sys.stderr.flush()
+    return signals.exit_code()
 
 
 def _unread() -> int:

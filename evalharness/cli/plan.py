@@ -170,13 +170,21 @@ def _means(shown: dict[str, Any]) -> list[str]:
     asked = [f"up to {count} to the {role}" for role, count in shown["further_requests"].items()]
     if asked:
         lines.append(f"further requests for scoring: {', '.join(asked)}; their tokens come on top")
+    filters = shown["filter_requests"]
+    if filters:
+        asked = [f"up to {count} to {model}" for model, count in filters.items()]
+        lines.append(
+            f"further requests of the target's filters: {', '.join(asked)}; max_requests counts "
+            "them, max_tokens and max_cost do not"
+        )
     budgets = [f"{name} {value:,g}" for name, value in shown["budgets"].items()]
     if budgets:
         lines.append(f"budgets: {', '.join(budgets)}")
     allowed = shown["budgets"].get("max_requests")
-    if allowed is not None and allowed < shown["requests"]:
+    wanted = shown["requests"] + sum(filters.values())
+    if allowed is not None and allowed < wanted:
         lines.append(
-            f"max_requests does not cover the {shown['requests']} requests: the run will stop "
+            f"max_requests does not cover the {wanted} requests: the run will stop "
             "there, and resume with a higher one"
         )
     return lines
@@ -213,6 +221,7 @@ def describe(prepared: Prepared, question: Question | None = None) -> dict[str, 
         "input_tokens_estimated": sent,
         "cost_at_most": _cost(prepared, sent, made),
         "further_requests": dict(further),
+        "filter_requests": _filters(prepared, sum(task["requests"] for task in tasks)),
         "budgets": {name: value for name in limits if (value := getattr(config, name)) is not None},
         "recorded": None if recorded is None else asdict(recorded),
         "question": None if question is None else asdict(question),
@@ -220,6 +229,12 @@ def describe(prepared: Prepared, question: Question | None = None) -> dict[str, 
         "undecided": list(prepared.undecided),
         "left_out": {name: f"left out: {why}" for name, why in prepared.plan.left_out.items()},
     }
+
+
+def _filters(prepared: Prepared, requests: int) -> dict[str, int]:
+    """Model -> how often the filters around the target may ask it."""
+    names = Counter(getattr(prepared.adapters["target"], "filter_models", ()))
+    return {model: times * requests for model, times in names.items()}
 
 
 def _cost(prepared: Prepared, sent: int, made: int) -> dict[str, Any] | None:

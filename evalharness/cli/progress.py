@@ -6,6 +6,7 @@ import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ __all__ = ["Progress", "headline_table", "removed_line", "short_list"]
 
 #: Seconds between two plain lines.
 _EVERY = 10.0
+#: Seconds: a wait that an endpoint asks for and that is worth a line.
+_LONG_WAIT = 10.0
 #: Characters of a reason in the table.
 _WIDEST = 48
 #: Names of many.
@@ -45,16 +48,21 @@ class Progress:
         self._done = 0
         self._started = time.perf_counter()
         self._spoke = 0.0
+        self._waits_until = 0.0
+        #: Failures of earlier sessions that this one tries again.
+        self.retried = 0
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *details: object) -> None:
         if self._display is not None:
-            self._display.stop()
+            with suppress(OSError):  # the terminal may be gone, which must not hide the exception
+                self._display.stop()
 
     def planned(self, plan: Plan, directory: RunDirectory, resumed: int, retried: int) -> None:
         """The plan stands; nothing was asked yet."""
+        self.retried = retried
         if not self._enabled:
             return
         self._started = self._spoke = time.perf_counter()
@@ -130,7 +138,8 @@ class Progress:
         if name == "finished":
             self._say("already finished; nothing was asked (--fresh starts a new run)")
         if name == "stopping":
-            self._say("stopping: waiting for the calls in flight to end")
+            with suppress(OSError):  # the terminal may be what went away
+                self._say("stopping: waiting for the calls in flight to end")
         if name == "scorecard" and self._total:  # a later scoring plans and asks nothing here
             if self._display is not None:
                 self._display.stop()
@@ -139,6 +148,17 @@ class Progress:
             total: Counter[str] = sum(self._outcomes.values(), Counter())
             several = f" ({total.total()} outcomes)" if total.total() != self._done else ""
             self._say(f"{self._done} samples{several} in {elapsed:.1f} s: {_shown(total)}")
+
+    def waiting(self, role: str, seconds: float) -> None:
+        """An endpoint asks to wait; of many calls' waits at once the first is told."""
+        now = time.time()
+        if not self._enabled or seconds < _LONG_WAIT or now < self._waits_until:
+            return
+        self._waits_until = now + seconds
+        until = time.strftime("%H:%M:%S", time.localtime(self._waits_until))
+        self._say(f"{role}: the endpoint asks to wait for {seconds:.0f} s, until {until}")
+        if self._display is not None:
+            self._display.update(self._bars[""], outcomes=f"waits until {until}")
 
     def removed(self, names: Sequence[str]) -> None:
         """Files that were drawn from an earlier state of the run are gone."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections import Counter, defaultdict
@@ -80,6 +81,8 @@ def run(
     elif not quiet:
         typer.echo(headline_table(finished.scorecard))
         typer.echo(f"Report: {finished.report}")
+        if progress.retried:
+            typer.echo(_tried_again(finished))
         for line in finished.info["deviations"]:
             if NOT_PLANNED in line:
                 typer.echo(line)
@@ -89,6 +92,19 @@ def run(
     if finished.exit_code and not quiet:
         typer.echo(_incomplete(finished), err=True)
     return finished.exit_code
+
+
+def _tried_again(finished: Run) -> str:
+    """What became of the failures of earlier sessions."""
+    summary = json.loads((finished.path / "summary.json").read_text(encoding="utf-8"))
+    found: dict[str, int] = summary.get("tried_again", {})
+    answered, failed = found.get("answered", 0), found.get("failed", 0)
+    said = (
+        f"Tried {answered + failed} failed requests again: {answered} answered, "
+        f"{failed} failed again"
+    )
+    left = found.get("left")
+    return f"{said}; {left} were not tried and stay as they were" if left else said
 
 
 def _incomplete(finished: Run) -> str:

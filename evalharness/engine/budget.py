@@ -44,20 +44,25 @@ class Allowance:
 
 @dataclass
 class Used:
-    """What one role has used. ``estimated``: answers whose tokens the model did not report."""
+    """What one role has used.
+
+    ``estimated``: answers whose tokens the model did not report. ``further``: calls beside the
+    requests (probes, a filter's model), whose tokens nobody counts.
+    """
 
     requests: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
     estimated: int = 0
+    further: int = 0
 
 
 @dataclass
 class Budget:
     """Counts what is used and stops the run at a limit.
 
-    Requests are counted before each try, so their limit is exact. Tokens and cost are known when an
-    answer is there: the calls in flight go over their limit.
+    Requests are counted before each try, so their limit is exact. Tokens, cost and an adapter's
+    further calls are known when an answer is there: the calls in flight go over their limit.
 
     Args:
         models: role -> the model's name, as the price table spells it.
@@ -74,7 +79,7 @@ class Budget:
 
     def __post_init__(self) -> None:
         self._started = self.clock()
-        self._requests = sum(used.requests for used in self.used.values())
+        self._requests = sum(used.requests + used.further for used in self.used.values())
         self._check()
 
     @property
@@ -96,6 +101,11 @@ class Budget:
         self.halt.check()
         self._requests += requests
         self._of(role).requests += requests
+
+    def further(self, role: Role, calls: int) -> None:
+        """Count calls that an adapter made beside the requests, of which it told afterwards."""
+        self._requests += calls
+        self._of(role).further += calls
 
     def add(self, role: Role, request: Request, answer: Response | Failure) -> None:
         """Count an answer's tokens."""

@@ -5,7 +5,8 @@ wears out its tries on an endpoint that is away. Half open: one call goes to see
 the circuit, its failure opens it again for longer.
 
 Only a fresh request that was sent after the last answer bears witness: one that failed before while
-others were answered may be at fault itself, and one that hangs fails long after it was sent.
+others were answered may be at fault itself (also where that was in an earlier session), and one
+that hangs fails long after it was sent.
 """
 
 from __future__ import annotations
@@ -69,15 +70,18 @@ class Circuit:
         self._failed, self._refused = 0, None
         self._close()
 
-    def refused(self, reason: str) -> str | None:
+    def refused(self, reason: str, *, witness: bool = True) -> str | None:
         """The endpoint is there, but will not take this request, now or later.
+
+        Args:
+            witness: nobody knew of this request that it would be refused.
 
         Returns:
             Why the run is given up, if it is: nothing but refusals ever came.
         """
         self._failed = 0
         self._close()
-        if self._refused is not None:
+        if self._refused is not None and witness:
             self._refused += 1
             if self._max_outage is not None and self._refused >= _REFUSALS:
                 return f"the first {self._refused} requests were all refused, the last: {reason}"

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from evalharness.adapters.base import Adapter, Capabilities
+from evalharness.engine.again import Again
 from evalharness.engine.budget import Allowance, Budget, Used
 from evalharness.engine.collection import rare_collections
 from evalharness.engine.execute import Executor, SampleResult
@@ -42,6 +43,7 @@ class Means:
         max_outage: seconds without an answer after which the run is given up; None: never.
         used: role -> what earlier sessions used of the allowance.
         seconds: what earlier sessions took.
+        retry_errored: try the failures of earlier sessions again.
         reuse: another run's journal whose answers to equal requests are taken over.
     """
 
@@ -51,6 +53,7 @@ class Means:
     max_outage: float | None = None
     used: Mapping[Role, Used] = field(default_factory=dict)
     seconds: float = 0.0
+    retry_errored: bool = False
     reuse: Journal | None = None
     cache: ResponseCache | None = None
 
@@ -59,13 +62,15 @@ class Means:
 class Watch:
     """Who is told: of every sample, of every answer on disk, of every one that was there before.
 
-    ``on_end`` is told how it went, however it ended.
+    ``on_wait`` is told of a role whose endpoint asks to wait, and for how many seconds; ``on_end``
+    how it went, however it ended.
     """
 
     on_result: Callable[[SampleResult], None] | None = None
     on_response: Callable[[Entry], None] | None = None
     on_replayed: Callable[[Entry], None] | None = None
     on_end: Callable[[Driven], None] | None = None
+    on_wait: Callable[[Role, float], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -78,6 +83,8 @@ class Driven:
         cost: of all that, in the price table's currency; None without prices.
         gates: role -> tries that its endpoint throttled, and the fewest calls at once after that.
         retried: role -> why calls were tried again -> how often, in this session.
+        again: of the failures of earlier sessions that were tried again, how many were
+            ``answered``, ``failed`` again, or are ``left`` as they were.
     """
 
     stopped: str | None
@@ -85,6 +92,7 @@ class Driven:
     cost: float | None
     gates: Mapping[Role, tuple[int, int]]
     retried: Mapping[Role, Counter[str]]
+    again: Mapping[str, int]
 
     def to_json(self) -> dict[str, Any]:
         """For summary.json."""
@@ -98,6 +106,7 @@ class Driven:
             "retry_reasons": {
                 role: dict(reasons.most_common()) for role, reasons in self.retried.items()
             },
+            **({"tried_again": dict(self.again)} if self.again else {}),
         }
 
 
@@ -123,15 +132,18 @@ async def drive(
     budget = Budget(means.allowance, halt, models, dict(means.used), means.seconds)
     writer = Writer(journal, means.cache, in_thread=journal.full)
     gates = _gates(means, halt)
+    told = (watch.on_response, watch.on_wait)
     lanes = {
-        role: Lane(role, adapter, writer, gates[role], budget, means.retries, watch.on_response)
+        role: Lane(role, adapter, writer, gates[role], budget, means.retries, *told)
         for role, adapter in means.adapters.items()
     }
+    again, before = Again(journal, everything=means.retry_errored), journal.last
     repeatable = [role for role, a in means.adapters.items() if a.capabilities.repeatable]
     executor = Executor(
         journal,
         lanes,
-        Known(journal, writer, repeatable, means.reuse, means.cache),
+        Known(journal, writer, repeatable, means.reuse, means.cache, again),
+        again,
         seed=seed,
         identities=identities,
         on_result=watch.on_result,
@@ -141,6 +153,8 @@ async def drive(
     try:
         with rare_collections():
             await _write_samples(executor, tasks, samples)
+        if halt.reason is None:
+            again.close()
     finally:
         if alarm is not None:
             alarm.cancel()
@@ -148,19 +162,28 @@ async def drive(
         for adapter in means.adapters.values():
             if (close := getattr(adapter, "aclose", None)) is not None:
                 await close()
+        if unheard := [role for role, gate in gates.items() if gate.unheard]:
+            journal.suspect(unheard, before + 1)
         if watch.on_end is not None:
-            watch.on_end(_driven(halt, budget, gates, lanes))
+            watch.on_end(_driven(halt, budget, gates, lanes, again))
 
 
 def _driven(
-    halt: Halt, budget: Budget, gates: Mapping[Role, Gate], lanes: Mapping[Role, Lane]
+    halt: Halt,
+    budget: Budget,
+    gates: Mapping[Role, Gate],
+    lanes: Mapping[Role, Lane],
+    again: Again,
 ) -> Driven:
+    # what an endpoint that never answered refused is to be asked again, also where it was all
+    left_out = halt.turned_away or any(gate.unheard for gate in gates.values())
     return Driven(
-        stopped=halt.reason if halt.turned_away else None,
+        stopped=halt.reason if left_out else None,
         used=budget.used,
         cost=budget.cost(),
         gates={role: (gate.throttled, gate.fewest) for role, gate in gates.items()},
         retried={role: lane.retried for role, lane in lanes.items() if lane.retried},
+        again=again.counts,
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Mappi
 from dataclasses import dataclass, replace
 from typing import Any
 
+from evalharness.engine.again import Again
 from evalharness.engine.dialogue import Crashed, Dialogue, Failed
 from evalharness.engine.keys import entry_digest, stamped
 from evalharness.engine.known import Known
@@ -59,6 +60,7 @@ class Executor:
     Args:
         lanes: one a role that the run has; a role without a lane is ``not_run``.
         known: the answers that need no call.
+        again: the failures that are tried again.
         on_result: told of every sample, in no particular order (progress).
         on_replayed: told of every answer that was there already.
     """
@@ -68,6 +70,7 @@ class Executor:
         journal: Journal,
         lanes: Mapping[Role, Lane],
         known: Known,
+        again: Again,
         *,
         seed: int,
         identities: Mapping[Role, Mapping[str, Any]],
@@ -77,6 +80,7 @@ class Executor:
         self._journal = journal
         self._lanes = lanes
         self._known = known
+        self._again = again
         self._seed = seed
         self._identity = {role: digest(dict(identity)) for role, identity in identities.items()}
         #: Classifiers that are shown the conversation; the others read the answer alone.
@@ -216,6 +220,10 @@ class Executor:
 
     async def _ask(self, window: Window, requests: Sequence[Request]) -> Sequence[Entry]:
         """One entry a request: what is known already, else what the lane gives."""
+        return [self._again.settled(entry) for entry in await self._asked(window, requests)]
+
+    async def _asked(self, window: Window, requests: Sequence[Request]) -> Sequence[Entry]:
+        """The same, before it is known what that means for a failure that was tried again."""
         lanes = [self._lanes.get(request.role) for request in requests]
         if len(requests) == 1 and not (lanes[0] is not None and lanes[0].packs):
             return [await self._streamed(requests[0], lanes[0])]  # most samples: no task of its own
@@ -246,7 +254,9 @@ class Executor:
             missing = Failure(f"the run has no {request.role}", outcome="not_run")
             return Entry.of(request, digest_, missing)
         entry, was_asked = await self._known.once(
-            request, digest_, lambda key: lane.single(request, digest_, key)
+            request,
+            digest_,
+            lambda key: lane.single(request, digest_, key, self._again.before(request.slot)),
         )
         if not was_asked and self._on_replayed is not None:
             self._on_replayed(entry)
@@ -263,7 +273,7 @@ class Executor:
 
     async def _there(self, request: Request, digest_: bytes, lane: Lane | None) -> Entry | None:
         """The answer that is there already: recorded in this run, or (with a lane) elsewhere."""
-        stored = self._known.recorded(request, digest_)
+        stored = self._known.recorded(request, digest_, ask=lane is not None)
         if stored is None and lane is not None and self._known.looks_elsewhere:
             stored = await self._known.elsewhere(request, digest_)
         if stored is not None and self._on_replayed is not None:

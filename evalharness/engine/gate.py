@@ -79,6 +79,8 @@ class Gate:
         #: Tries that the endpoint throttled, and the fewest calls at once that this led to.
         self.throttled = 0
         self.fewest = limits.places
+        #: Whether the run was given up for this endpoint's sake, which never answered.
+        self.unheard = False
         halt.listen(self._send_away)
 
     def _rate(self, per_minute: int | None) -> Rate | None:
@@ -138,34 +140,44 @@ class Gate:
         self._inside -= 1
         self._wake()
 
-    def saw(self, answer: Response | Failure, since: int, *, fresh: bool, tokens: int = 0) -> None:
+    def saw(
+        self,
+        answer: Response | Failure,
+        since: int,
+        *,
+        fresh: bool,
+        known: bool = False,
+        tokens: int = 0,
+    ) -> None:
         """Learn from one answer.
 
         Args:
             since: what `enter` returned.
             fresh: it is a request's first try.
+            known: the request failed so in an earlier session, which says nothing of the endpoint.
             tokens: how many more it took than estimated.
         """
         if self._tokens is not None and tokens:
             self._tokens.correct(tokens)
         if not self._limits.fixed:
-            self._heed(answer, witness=fresh and since == self._answers)
+            self._heed(answer, witness=fresh and since == self._answers, known=known)
             self._learn(answer)
         self._wake()
 
-    def _heed(self, answer: Response | Failure, *, witness: bool) -> None:
+    def _heed(self, answer: Response | Failure, *, witness: bool, known: bool) -> None:
         given_up = None
         if isinstance(answer, Response):
             self._answers += 1
             self._circuit.answered()
         elif answer.retryable:
             after = answer.retry_after or 0.0
-            given_up = self._circuit.failed(answer.reason, after, witness=witness)
+            given_up = self._circuit.failed(answer.reason, after, witness=witness and not known)
         elif answer.outcome == "errored":
-            given_up = self._circuit.refused(answer.reason)
+            given_up = self._circuit.refused(answer.reason, witness=not known)
         else:
             self._circuit.silent()
         if given_up is not None:
+            self.unheard = not self._answers
             whose = self._limits.whose
             self._halt.stop(f"{whose}: {given_up}; see to it and run the same command again")
 

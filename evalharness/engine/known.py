@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import replace
 
+from evalharness.engine.again import Again
 from evalharness.engine.keys import answer_key
 from evalharness.engine.writer import Writer
 from evalharness.errors import RunConflictError
@@ -23,6 +24,7 @@ class Known:
         repeatable: the roles whose models may give one answer to several equal requests.
         reuse: another run's journal; its answers to the same requests by the same models count.
         cache: answers of any run.
+        again: which of this run's failures are tried again; by default none.
     """
 
     def __init__(
@@ -32,19 +34,24 @@ class Known:
         repeatable: Collection[Role] = (),
         reuse: Journal | None = None,
         cache: ResponseCache | None = None,
+        again: Again | None = None,
     ) -> None:
         self._journal = journal
         self._writer = writer
         self._repeatable = frozenset(repeatable)
         self._reuse = reuse
         self._cache = cache
+        self._again = again
         self.looks_elsewhere = reuse is not None or cache is not None
         self._resuming = journal.count() > 0
         #: Key -> what comes of it, for the requests that are being asked for.
         self._asking: dict[bytes, asyncio.Future[Entry | None]] = {}
 
-    def recorded(self, request: Request, digest: bytes) -> Entry | None:
+    def recorded(self, request: Request, digest: bytes, *, ask: bool = False) -> Entry | None:
         """This run's own answer.
+
+        Args:
+            ask: there is a model to be asked; what is to be tried again is not given then.
 
         Raises:
             RunConflictError: the journal has one that was given to something else.
@@ -52,7 +59,7 @@ class Known:
         if not self._resuming or request.slot is None:
             return None
         entry = self._journal.get(request.slot)
-        if entry is None:
+        if entry is None or (ask and self._again is not None and self._again.takes(entry)):
             return None
         if entry.digest != digest:
             s = request.slot

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from evalharness.adapters.base import Adapter
+from evalharness.engine.again import Before
 from evalharness.engine.budget import Budget, tokens_wanted
 from evalharness.engine.gate import Gate
 from evalharness.engine.halt import Halt, Halted
@@ -81,6 +82,7 @@ class Lane:
     Args:
         gate: how many calls at once; shared by the roles of one endpoint.
         on_response: told of every answer once it is on disk.
+        on_wait: told when the endpoint asks to wait, and for how many seconds.
         retried: why calls were tried again -> how often, in this session.
     """
 
@@ -91,6 +93,7 @@ class Lane:
     budget: Budget
     retries: Retries
     on_response: Callable[[Entry], None] | None = None
+    on_wait: Callable[[Role, float], None] | None = None
     retried: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
@@ -99,16 +102,24 @@ class Lane:
         self.packs = capabilities.batch_size > 1
         self.places = capabilities.concurrency
         self._counts_tokens = self.gate.counts_tokens
+        self._further = getattr(self.adapter, "further_calls", 0)
 
     @property
     def halt(self) -> Halt:
         return self.budget.halt
 
-    async def single(self, request: Request, digest: bytes, key: bytes | None = None) -> Entry:
+    async def single(
+        self,
+        request: Request,
+        digest: bytes,
+        key: bytes | None = None,
+        before: Before | None = None,
+    ) -> Entry:
         """Ask for one request. Its place is freed when it failed, or after the commit.
 
         Args:
             key: under what the answer may serve other requests.
+            before: how it failed in an earlier session.
         """
         started, attempt = time.monotonic(), 0
         tokens = tokens_wanted(request) if self._counts_tokens else 0
@@ -123,10 +134,10 @@ class Lane:
         try:
             while True:
                 attempt += 1
-                since = await self.gate.enter(tokens, again=attempt > 1)
+                since = await self.gate.enter(tokens, again=attempt > 1 or before is not None)
                 inside = True
                 try:
-                    (entry,) = await self._try([request], [digest], attempt, since)
+                    (entry,) = await self._try([request], [digest], attempt, since, before)
                     wait = None
                     if failed := _retryable([entry]):
                         wait = self.retries.wait(attempt, time.monotonic() - started, failed)
@@ -210,12 +221,20 @@ class Lane:
                 self.on_response(entry)
 
     async def _try(
-        self, requests: Sequence[Request], digests: Sequence[bytes], attempt: int, since: int
+        self,
+        requests: Sequence[Request],
+        digests: Sequence[bytes],
+        attempt: int,
+        since: int,
+        before: Before | None = None,
     ) -> list[Entry]:
         """One call. What came back is told to the gate and counted."""
         self.budget.take(self.role, len(requests))
         start = time.perf_counter()
-        answers = await self._respond(requests)
+        try:
+            answers = await self._respond(requests)
+        finally:
+            self._count_further()
         latency = (time.perf_counter() - start) / len(requests)
         entries = []
         for request, digest, answer in zip(requests, digests, answers, strict=True):
@@ -224,9 +243,19 @@ class Lane:
             if self._counts_tokens and isinstance(answer, Response):
                 made = (answer.input_tokens or 0) + (answer.output_tokens or 0)
                 more = made - tokens_wanted(request) if made else 0
-            self.gate.saw(answer, since, fresh=attempt == 1, tokens=more)
+            if self.on_wait is not None and isinstance(answer, Failure) and answer.retry_after:
+                self.on_wait(self.role, answer.retry_after)
+            known = before is not None and before.was(answer)
+            self.gate.saw(answer, since, fresh=attempt == 1, known=known, tokens=more)
             entries.append(Entry.of(request, digest, answer, latency, attempt))
         return entries
+
+    def _count_further(self) -> None:
+        """Count what the adapter called beside the requests since it was last looked at."""
+        made = getattr(self.adapter, "further_calls", 0)
+        if made != self._further:
+            self.budget.further(self.role, made - self._further)
+            self._further = made
 
     async def _respond(self, requests: Sequence[Request]) -> Sequence[Response | Failure]:
         """One answer a request; what the model cannot do at all is not even asked."""

@@ -123,6 +123,8 @@ class Journal:
         except sqlite3.DatabaseError as fault:
             raise RunCorruptError(f"{path}: not a readable journal ({fault})") from None
         self._next = (last or 0) + 1
+        #: Whether an entry may take the place of a failure, whose tries then count on.
+        self.replaces = False
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -219,6 +221,11 @@ class Journal:
         ).fetchone()
         return None if row is None else _entry(row)
 
+    @property
+    def last(self) -> int:
+        """The number of the last entry; 0 where there is none."""
+        return self._next - 1
+
     def slots(self) -> Iterator[_Key]:
         """Every stored slot as a tuple (task, sample, epoch, role, ordinal)."""
         yield from self._db.execute("SELECT task, sample, epoch, role, ordinal FROM responses")
@@ -235,6 +242,8 @@ class Journal:
             for number, entry in enumerate(entries, first)
         ]
         with self._transaction():
+            if self.replaces:
+                self._db.executemany(_KEEP_TRIES, (row[1:6] for row in rows))
             self._db.executemany(
                 "INSERT OR REPLACE INTO responses VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows
             )
@@ -242,21 +251,79 @@ class Journal:
         return first
 
     def used(self) -> dict[Role, tuple[int, int, int]]:
-        """Role -> tries, input tokens and output tokens of all that this run asked for."""
+        """Role -> tries, input tokens and output tokens of all that this run asked for.
+
+        The tries of failures that were tried again are among them.
+        """
         rows = self._db.execute(
             "SELECT role, sum(attempts), "
             "sum(CASE WHEN attempts > 0 THEN json_extract(body, '$.input_tokens') END), "
             "sum(CASE WHEN attempts > 0 THEN json_extract(body, '$.output_tokens') END) "
             "FROM responses GROUP BY role"
         )
-        return {role: (tries or 0, given or 0, made or 0) for role, tries, given, made in rows}
+        found = {role: (tries or 0, given or 0, made or 0) for role, tries, given, made in rows}
+        replaced = self._db.execute(
+            "SELECT substr(key, ?), CAST(value AS INTEGER) FROM meta WHERE key LIKE ? || '%'",
+            (len(_REPLACED) + 1, _REPLACED),
+        )
+        for role, tries in replaced.fetchall():
+            own, given, made = found.get(role, (0, 0, 0))
+            found[role] = (own + tries, given, made)
+        return found
 
-    def forget_errored(self) -> int:
-        """Drop the failures, so that the next run tries them again; returns how many."""
-        cursor = self._db.execute("DELETE FROM responses WHERE status='errored'")
-        return cursor.rowcount
+    # -- failures that are tried again ------------------------------------------------------------
+
+    def failed(self, *, everything: bool) -> int:
+        """How many failures there are: all, or those that are suspected."""
+        if everything:
+            query = "SELECT count(*) FROM responses WHERE status='errored'"
+            return int(self._db.execute(query).fetchone()[0])
+        query = (
+            "SELECT count(*) FROM responses "
+            "WHERE status='errored' AND role=? AND number BETWEEN ? AND ?"
+        )
+        return sum(self._db.execute(query, each).fetchone()[0] for each in set(self.suspected()))
+
+    def suspected(self) -> list[tuple[str, int, int]]:
+        """Role, first and last number of failures that say nothing about their requests.
+
+        Nothing but failures came then; each stands until an entry takes its place.
+        """
+        row = self._db.execute("SELECT value FROM meta WHERE key=?", (_SUSPECTED,)).fetchone()
+        return [] if row is None else [tuple(each) for each in json.loads(row[0])]
+
+    def suspect(self, roles: Iterable[str], since: int) -> None:
+        """Remember the failures of some roles from a number on as suspected."""
+        told = [*self.suspected(), *((role, since, self.last) for role in sorted(roles))]
+        with self._transaction():
+            self._db.execute(
+                "INSERT OR REPLACE INTO meta VALUES (?, ?)", (_SUSPECTED, json.dumps(told))
+            )
+
+    def drop_failures(self, last: int) -> None:
+        """Drop the failures up to a number; their tries count on."""
+        which = "FROM responses WHERE status='errored' AND number<=?"
+        with self._transaction():
+            self._db.execute(
+                f"INSERT INTO meta SELECT '{_REPLACED}' || role, sum(attempts) {which} "
+                f"GROUP BY role {_ADDED}",
+                (last,),
+            )
+            self._db.execute(f"DELETE {which}", (last,))
 
 
+#: Keys of `meta`: before a role, how many tries its replaced failures took; what is suspected.
+_REPLACED = "tries of replaced: "
+_SUSPECTED = "suspected"
+_ADDED = (
+    "ON CONFLICT(key) DO UPDATE "
+    "SET value = CAST(value AS INTEGER) + CAST(excluded.value AS INTEGER)"
+)
+_KEEP_TRIES = (
+    f"INSERT INTO meta SELECT '{_REPLACED}' || role, attempts FROM responses "  # noqa: S608 - constants
+    "WHERE task=? AND sample=? AND epoch=? AND role=? AND ordinal=? AND status='errored' "
+    f"{_ADDED}"
+)
 _ENTRY = "number, task, sample, epoch, role, ordinal, digest, status, body, latency_s, attempts"
 
 

@@ -368,6 +368,7 @@ def test_whether_a_seed_is_honoured_is_probed(says: Any, deviation: str | None) 
     assert len(answers) == 3
     assert all(isinstance(answer, Response) for answer in answers)
     assert len(probes) == 3  # once for all
+    assert adapter.further_calls == 3
     assert probes[0].body == probes[1].body
     assert probes[0].body["seed"] != probes[2].body["seed"]
     assert [text.startswith(deviation or "-") for text in adapter.deviations] == (

@@ -262,6 +262,22 @@ def test_a_rate_is_a_whole_number(tmp_path, value):
         registry.create(spec, base_dir=tmp_path, where="target")
 
 
+@pytest.mark.parametrize("value", [float("inf"), float("nan")])
+@pytest.mark.parametrize(
+    ("option", "spec"),
+    [
+        ("timeout_total", {"adapter": "openai", "base_url": "http://127.0.0.1:9/v1", "model": "m"}),
+        ("timeout_connect", {"adapter": "http", "url": "http://127.0.0.1:9", "body": {}}),
+        ("timeout", {"adapter": "command", "command": "cat"}),
+        ("rate", {"adapter": "reference", "model": "planted"}),
+    ],
+)
+def test_an_endless_number_is_refused_before_the_first_call(tmp_path, option, spec, value):
+    """With `timeout_total: .inf` every sample was errored."""
+    with pytest.raises(ConfigError, match=rf"target\.{option}: input should be a finite number"):
+        registry.create({**spec, option: value}, base_dir=tmp_path, where="target")
+
+
 def test_a_rate_of_null_is_none(tmp_path):
     spec = {"adapter": "reference", "model": "random", "requests_per_minute": None}
     made = registry.create(spec, base_dir=tmp_path, where="target")

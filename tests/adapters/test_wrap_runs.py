@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 import evalharness
-from evalharness import Wrapped
-from evalharness.adapters.wrap import PatternFilter
+from evalharness import Wrapped, pipeline
+from evalharness.adapters.wrap import GuardFilter, PatternFilter
+from evalharness.cli.plan import _means, describe
+from evalharness.config import load_config
 from evalharness.records import Failure, Request, Response
 from tests.adapters.wrapping import echo
 from tests.support import TASK, FakeModel, item, write_suite
@@ -122,3 +124,29 @@ def test_a_task_falls_back_to_letters_behind_a_filter(tmp_path: Path) -> None:
     run = evalharness.run({"target": target, "suites": [str(suite)]}, out=tmp_path / "runs")
     assert {request.kind for request in model.asked} == {"generate"}
     assert cells(run)["accuracy"].outcomes == {"answered": 4}
+
+
+def test_a_guards_calls_count_towards_the_budget(tmp_path: Path) -> None:
+    """Once twenty requests were twenty calls of the model, and as many of its guard."""
+    suites = [str(write_suite(tmp_path, [item(n) for n in range(30)]))]
+    model = FakeModel(lambda r: "A", concurrency=1)
+    guard = FakeModel(lambda r: "safe", concurrency=1)
+    for allowed, calls in ((20, 10), (30, 15), (60, 30)):
+        wrapped = Wrapped(model, output_filter=GuardFilter(guard))
+        run = evalharness.run(
+            {"target": wrapped, "suites": suites, "max_requests": allowed}, out=tmp_path / "runs"
+        )
+        assert (len(model.asked), len(guard.asked)) == (calls, calls)
+    assert run.exit_code == 0
+
+
+def test_a_plan_says_what_the_filters_ask(config: dict[str, Any]) -> None:
+    config["max_requests"] = 10
+    prepared = pipeline.prepare(load_config(config))
+    shown = describe(prepared)
+    assert (shown["requests"], shown["filter_requests"]) == (10, {"lexicon": 10})
+    said = "\n".join(_means(shown))
+    assert "further requests of the target's filters: up to 10 to lexicon; max_requests" in said
+    assert "max_requests does not cover the 20 requests" in said
+    config["target"]["wrap"] = None
+    assert describe(pipeline.prepare(load_config(config)))["filter_requests"] == {}

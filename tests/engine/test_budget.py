@@ -204,3 +204,22 @@ def test_a_session_that_ends_in_a_fault_still_counts(tmp_path):
     found, _ = run(tmp_path, model, max_requests=29)
     assert len(model.asked) == 29 - used["requests"]
     assert found.exit_code == 3
+
+
+def test_what_an_adapter_calls_beside_its_requests_counts(tmp_path):
+    """A probe, a filter's model: told afterwards, over all sessions."""
+
+    class Probing(FakeModel):
+        further_calls = 0
+
+        async def respond(self, requests):
+            self.further_calls += 3 if not self.calls else 0
+            return await super().respond(requests)
+
+    for session, asked in ((1, 5), (2, 2)):
+        found, model = run(
+            tmp_path, Probing(answer, concurrency=1), max_requests=8 if session == 1 else 13
+        )
+        assert len(model.asked) == asked
+        used = json.loads((found.path / "summary.json").read_text())["used"]["target"]
+    assert (used["requests"], used["further"]) == (7, 6)

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sqlite3
 from contextlib import closing
 
 import pytest
 
 import evalharness
+from evalharness.cli.progress import Progress
 from evalharness.engine.halt import Halt
 from evalharness.errors import AdapterError, RunError, UnavailableError
 from evalharness.records import Failure, Outcome, OutcomeKind, Request, Response
 from evalharness.store.journal import Journal
 from tests.engine.driving import mild, start, toxic
-from tests.support import FakeModel, item
+from tests.support import FakeModel, item, write_suite
 
 
 def test_two_packing_models_meet_the_same_packs_after_a_stop(tmp_path):
@@ -304,3 +306,34 @@ def test_a_malformed_answer_costs_one_sample_and_no_run(tmp_path, given):
     run = start(tmp_path, FakeModel(answer), [item(n) for n in range(3)])
     assert list(run.samples["outcome"]) == ["answered", "errored", "answered"]
     assert "gave" in run.samples["reason"][1]
+
+
+def test_a_long_wait_that_an_endpoint_asks_for_is_said(tmp_path, monkeypatch, capsys):
+    """The run stands still, and nothing else would say why. Of many calls' waits one is told."""
+
+    async def sleep(_halt, _seconds):
+        pass
+
+    monkeypatch.setattr(Halt, "sleep", sleep)
+    asked = set()
+
+    def answer(request: Request):
+        first = request.slot.sample not in asked
+        asked.add(request.slot.sample)
+        if first and request.slot.sample in {"q003", "q011"}:
+            return Failure("HTTP 429", retryable=True, retry_after=300.0)
+        if first and request.slot.sample == "q001":
+            return Failure("HTTP 429", retryable=True, retry_after=1.0)
+        return "A"
+
+    write_suite(tmp_path, [item(n) for n in range(20)])
+    evalharness.run(
+        {"target": FakeModel(answer), "suites": [str(tmp_path / "suite_small")], "retries": 1},
+        out=tmp_path / "results",
+        observer=Progress(enabled=True, live=False),
+    )
+    said = [line for line in capsys.readouterr().err.splitlines() if "asks to wait" in line]
+    assert len(said) == 1
+    assert re.fullmatch(
+        r"target: the endpoint asks to wait for 300 s, until \d\d:\d\d:\d\d", said[0]
+    )

@@ -103,7 +103,9 @@ def test_an_unfinished_run_is_taken_for_nothing_else(tmp_path, suite):
     with pytest.raises(RunError, match="was not finished"):
         rescore(RunDirectory(path), ["level=0.9"])
     assert {p.name: p.read_bytes() for p in path.iterdir()} == before
-    run = evalharness.run(config(suite, FakeModel(by_letter)), out=tmp_path / "results")
+    run = evalharness.run(
+        config(suite, FakeModel(by_letter)), out=tmp_path / "results", retry_errored=True
+    )
     assert run.path == path
     assert (run.samples["outcome"] == "errored").sum() == 0
 

@@ -75,6 +75,7 @@ class OpenAIAdapter:
         )
         self._logprobs_missing: Failure | None = None
         self._logprobs_known = False
+        self._logprobs_calls = 0
         self._logprobs_probe: Once[Failure | None] = Once()
         self._seed_probe = SeedProbe(self._generate, self.deviations.note)
         self.identity = identity_of(options)
@@ -90,6 +91,11 @@ class OpenAIAdapter:
 
     def __repr__(self) -> str:
         return f"OpenAIAdapter(model={self._options.model!r}, api={self._options.api!r})"
+
+    @property
+    def further_calls(self) -> int:
+        """Probes made so far."""
+        return self._seed_probe.calls + self._logprobs_calls
 
     async def respond(self, requests: Sequence[Request]) -> Sequence[Response | Failure]:
         """Make one call a request."""
@@ -257,6 +263,7 @@ class OpenAIAdapter:
 
     async def _probe_logprobs(self) -> Failure | None:
         """Why the server gives no log-likelihoods; None when it does."""
+        self._logprobs_calls += 1
         choice = await self._echoed(PROBE)
         if isinstance(choice, Failure) and choice.retryable:
             return choice  # says nothing about what the server can do

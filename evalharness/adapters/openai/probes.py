@@ -62,6 +62,8 @@ class SeedProbe:
         self._note = note
         self._once: Once[None] = Once()
         self._tries = 0
+        #: Calls made so far.
+        self.calls = 0
         self.settled = False
 
     async def run(self) -> None:
@@ -74,6 +76,7 @@ class SeedProbe:
     async def _probe(self) -> None:
         texts = []
         for seed in (_SEED, _SEED, _SEED + 1):
+            self.calls += 1
             answer = await self._ask(_request(seed))
             if isinstance(answer, Failure):
                 self._tries += 1

@@ -150,6 +150,19 @@ class Wrapped:
             for adapter in filter_.adapters if filter_ is not None else ():
                 yield side, adapter
 
+    @property
+    def filter_models(self) -> list[str]:
+        """The models that a request is shown to beside the one that answers it, by name."""
+        inner = getattr(self._inner, "filter_models", [])
+        return [*inner, *(adapter.identity.model for _, adapter in self._guards())]
+
+    @property
+    def further_calls(self) -> int:
+        """Calls beside those asked for: the model's own, and all those of the filters' models."""
+        asked = sum(getattr(filter_, "calls", 0) for filter_ in self._filters.values())
+        models = (self._inner, *(adapter for _, adapter in self._guards()))
+        return asked + sum(getattr(model, "further_calls", 0) for model in models)
+
     async def aclose(self) -> None:
         """Close the model and the filters' models."""
         self._kept.clear()

@@ -156,6 +156,8 @@ class _Asked:
     def __init__(self, adapter: Adapter, name: str) -> None:
         self.adapter = adapter
         self._name = name
+        #: Requests made so far.
+        self.calls = 0
         self._places: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = (
             WeakKeyDictionary()
         )
@@ -175,6 +177,7 @@ class _Asked:
     async def _part(self, requests: Sequence[Request]) -> Sequence[Response | Failure]:
         async with self._limit():
             try:
+                self.calls += len(requests)
                 answers = await self.adapter.respond(requests)
             except EvalHarnessError:
                 raise
@@ -222,6 +225,11 @@ class ClassifierFilter:
     @property
     def adapters(self) -> Sequence[Adapter]:
         return (self._asked.adapter,)
+
+    @property
+    def calls(self) -> int:
+        """Requests made to the model so far."""
+        return self._asked.calls
 
     def describe(self) -> dict[str, Any]:
         return {
@@ -324,6 +332,11 @@ class GuardFilter:
     @property
     def adapters(self) -> Sequence[Adapter]:
         return (self._asked.adapter,)
+
+    @property
+    def calls(self) -> int:
+        """Requests made to the model so far."""
+        return self._asked.calls
 
     def describe(self) -> dict[str, Any]:
         blocks, passes = self._words
