@@ -107,6 +107,7 @@ class Executor:
                 running.append(asyncio.create_task(window))
                 running[-1].add_done_callback(self._window_ended)
                 await asyncio.sleep(0)  # its calls go out before the next one is read
+                self._check()
                 while self._is_full(len(running)):
                     if running[0].done():
                         yield running.popleft().result()
@@ -143,11 +144,19 @@ class Executor:
         """Wait until a window or enough attempts have ended.
 
         Raises:
-            BaseException: a window's fault, also when it is not the one whose turn it is.
+            BaseException: see `_check`.
         """
         if self._fault is None:
             self._changed.clear()
             await self._changed.wait()
+        self._check()
+
+    def _check(self) -> None:
+        """See that no window met what ends the run.
+
+        Raises:
+            BaseException: a window's fault, also when it is not the one whose turn it is.
+        """
         if self._fault is not None:
             raise self._fault
 
