@@ -117,12 +117,14 @@ class Adapter(Protocol):
     Construction checks that the model can be had (`UnavailableError`, `MissingExtraError`) without
     loading it; the first `respond` loads it.
 
-    Five things are optional. ``async def aclose(self)`` is awaited at the end of a run, on the
+    Six things are optional. ``async def aclose(self)`` is awaited at the end of a run, on the
     run's event loop, however it ends: it gives back connections, and a later `respond` may open new
     ones.
     ``deviations``, a sequence of sentences, is what did not go as asked; the run keeps it.
     ``further_calls``, a number that grows, counts the calls made beside those asked for (a probe, a
     filter's model); they count towards ``max_requests``.
+    ``def has_answered(self)`` is called before the first `respond` where the model answered in an
+    earlier session of the run: its key is accepted.
     ``def not_planned(self, planned)`` gives the names of what a recording holds beyond the set
     ``planned`` of (task, sample id); the run lists them.
     ``def has(self, request)`` says of a recording, without asking anybody, whether it holds an

@@ -20,8 +20,11 @@ def run_to_end(work: Coroutine[Any, Any, object]) -> None:
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            runner.run(work)
+        try:
+            with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+                runner.run(work)
+        finally:
+            work.close()  # an interrupt may come before it has begun
         return
     started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Task[object]]] = Future()
 

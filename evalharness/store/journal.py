@@ -226,6 +226,11 @@ class Journal:
         """The number of the last entry; 0 where there is none."""
         return self._next - 1
 
+    def answered(self) -> set[str]:
+        """The roles whose models were asked in this run and answered."""
+        query = "SELECT DISTINCT role FROM responses WHERE status='ok' AND attempts>0"
+        return {role for (role,) in self._db.execute(query)}
+
     def slots(self) -> Iterator[_Key]:
         """Every stored slot as a tuple (task, sample, epoch, role, ordinal)."""
         yield from self._db.execute("SELECT task, sample, epoch, role, ordinal FROM responses")

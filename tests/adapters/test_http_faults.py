@@ -87,6 +87,19 @@ def test_a_firewall_that_stops_one_question_stops_no_run(reply: Say) -> None:
     assert stopped.reason.startswith("the server answered HTTP 403")
 
 
+def test_a_403_on_resuming_is_one_questions_where_the_key_had_answers_before() -> None:
+    with serving(lambda _: Say({"message": "Forbidden"}, 403)) as server:
+        adapter = make(server.url)
+        adapter.has_answered()
+
+        async def work() -> Any:
+            (answer,) = await adapter.respond([ASK])
+            await adapter.aclose()
+            return answer
+
+        assert asyncio.run(work()).outcome == "errored"
+
+
 def test_a_firewalls_page_says_nothing_of_the_key() -> None:
     assert one(Say("<html>Attention Required!", 403)).outcome == "errored"
 

@@ -350,6 +350,26 @@ def test_a_403_that_may_mean_the_key_stops_the_run(
         guarded(reply, *prompts)
 
 
+def test_a_403_on_resuming_is_one_prompts_where_the_key_had_answers_before(key: str) -> None:
+    with serving(lambda _: Say({"message": "Forbidden"}, 403)) as server:
+        adapter = make(server.url)
+        adapter.has_answered()
+
+        async def work() -> Any:
+            (answer,) = await adapter.respond(
+                [Request("generate", messages=(Message("user", "x"),))]
+            )
+            await adapter.aclose()
+            return answer
+
+        assert asyncio.run(work()) == Failure("the server answered HTTP 403: Forbidden")
+
+
+def test_a_refused_key_names_the_way_round_a_firewall(key: str) -> None:
+    with pytest.raises(AdapterError, match=r"blocked: \{statuses: \[403\]\}"):
+        guarded(Say({"message": "Forbidden"}, 403), "bomb")
+
+
 def test_a_status_may_be_named_as_a_block(key: str) -> None:
     blocked = Response(finish_reason="content_filter", blocked_by="the endpoint's filter")
     rule = {"statuses": [403, 451]}

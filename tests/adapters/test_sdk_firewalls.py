@@ -63,3 +63,23 @@ def test_a_page_in_place_of_a_reply_is_named_and_may_heal(name: str) -> None:
     )
     assert answer.reason.startswith("the server sends an HTML page")
     assert answer.retryable
+
+
+def test_a_key_that_an_earlier_session_had_answers_with_is_no_refused_one(
+    provider: Provider,
+) -> None:
+    """Else the first prompt of a resumed run could end it each time."""
+    with serving(lambda _: Say(provider.error("Forbidden"), 403)) as server:
+        adapter = provider.make(server.url)
+        adapter.has_answered()
+        answer = one_of(adapter)
+    assert (answer.outcome, answer.retryable) == ("errored", False)
+
+
+def one_of(adapter: Any) -> Any:
+    async def work() -> Any:
+        (answer,) = await adapter.respond([ASK])
+        await adapter.aclose()
+        return answer
+
+    return asyncio.run(work())

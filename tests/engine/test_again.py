@@ -279,3 +279,22 @@ def stored(path):
     with closing(sqlite3.connect(path / "responses.sqlite")) as database:
         rows = database.execute("SELECT status, count(*) FROM responses GROUP BY status")
         return {"ok": 0, "errored": 0, **dict(rows.fetchall())}
+
+
+def test_a_resumed_run_tells_its_models_that_they_had_answers_before(tmp_path):
+    told = []
+
+    class Told(FakeModel):
+        def has_answered(self):
+            told.append(len(self.calls))
+
+    suite = write_suite(tmp_path, ITEMS)
+    fields = {"suites": [str(suite)], "retries": 0}
+
+    def again(answer, **how):
+        return evalharness.run({"target": Told(answer), **fields}, out=tmp_path / "results", **how)
+
+    again(lambda r: Failure("no") if r.slot.sample in STICKY else "A")
+    assert told == []  # nobody had answered yet
+    again(lambda r: "A", retry_errored=True)
+    assert told == [0]  # before anything was asked

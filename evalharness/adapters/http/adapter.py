@@ -100,6 +100,10 @@ class HttpAdapter:
     def __repr__(self) -> str:
         return f"HttpAdapter(name={self._options.name!r})"
 
+    def has_answered(self) -> None:
+        """Its key is accepted: an earlier session had answers."""
+        self._accepted = True
+
     async def respond(self, requests: Sequence[Request]) -> Sequence[Response | Failure]:
         """Make one call a request."""
         if len(requests) == 1:  # as the engine asks: no task of its own

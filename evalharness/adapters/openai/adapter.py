@@ -97,6 +97,10 @@ class OpenAIAdapter:
         """Probes made so far."""
         return self._seed_probe.calls + self._logprobs_calls
 
+    def has_answered(self) -> None:
+        """Its key is accepted: an earlier session had answers."""
+        self._accepted = True
+
     async def respond(self, requests: Sequence[Request]) -> Sequence[Response | Failure]:
         """Make one call a request."""
         if len(requests) == 1:  # as the engine asks: no task of its own

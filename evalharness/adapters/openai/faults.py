@@ -28,6 +28,9 @@ _FILTER_CODES = frozenset(
 )  # fmt: skip
 
 
+_FIREWALL = "write `blocked: {statuses: [403]}`)"
+
+
 def read_fault(
     reply: Reply,
     redact: Redact,
@@ -55,9 +58,10 @@ def read_fault(
     said = shown(error_message(data) or plain(reply.body), redact)
     reason = f"{reply.told}: {said}" if said else reply.told
     if refuses_key(reply, data, accepted=accepted):
+        own = "" if status == 401 else " (or, if a firewall stops some prompts so, " + _FIREWALL
         raise AdapterError(
-            f"openai: the server refuses the key ({reason}); {key_hint}, and run again: what was "
-            "answered is kept"
+            f"openai: the server refuses the key ({reason}); {key_hint}{own}, and run again: what "
+            "was answered is kept"
         )
     if status == 402 or (status == 429 and no_money & set(error_codes(data))):
         raise AdapterError(

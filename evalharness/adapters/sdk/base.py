@@ -206,6 +206,10 @@ class SdkAdapter(ABC):
 
     # -- the seam --------------------------------------------------------------------------------
 
+    def has_answered(self) -> None:
+        """Its key is accepted: an earlier session had answers."""
+        self._accepted = True
+
     async def respond(self, requests: Sequence[Request]) -> Sequence[Response | Failure]:
         """Make one call a request."""
         if len(requests) == 1:  # as the engine asks: no task of its own

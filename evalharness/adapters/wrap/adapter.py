@@ -156,6 +156,11 @@ class Wrapped:
         inner = getattr(self._inner, "filter_models", [])
         return [*inner, *(adapter.identity.model for _, adapter in self._guards())]
 
+    def has_answered(self) -> None:
+        """Pass it on to the model; the filters' models may not have answered."""
+        if (told := getattr(self._inner, "has_answered", None)) is not None:
+            told()
+
     @property
     def further_calls(self) -> int:
         """Calls beside those asked for: the model's own, and all those of the filters' models."""
