@@ -137,8 +137,9 @@ async def drive(
         role: Lane(role, adapter, writer, gates[role], budget, means.retries, *told)
         for role, adapter in means.adapters.items()
     }
-    for role in journal.answered():
-        if (told := getattr(means.adapters.get(role), "has_answered", None)) is not None:
+    answered = journal.answered()
+    for role, adapter in means.adapters.items():
+        if role in answered and (told := getattr(adapter, "has_answered", None)) is not None:
             told()
     again, before = Again(journal, everything=means.retry_errored), journal.last
     repeatable = [role for role, a in means.adapters.items() if a.capabilities.repeatable]
