@@ -137,10 +137,7 @@ async def drive(
         role: Lane(role, adapter, writer, gates[role], budget, means.retries, *told)
         for role, adapter in means.adapters.items()
     }
-    answered = journal.answered()
-    for role, adapter in means.adapters.items():
-        if role in answered and (told := getattr(adapter, "has_answered", None)) is not None:
-            told()
+    _tell_who_answered(journal, means.adapters)
     again, before = Again(journal, everything=means.retry_errored), journal.last
     repeatable = [role for role, a in means.adapters.items() if a.capabilities.repeatable]
     executor = Executor(
@@ -170,6 +167,14 @@ async def drive(
             journal.suspect(unheard, before + 1)
         if watch.on_end is not None:
             watch.on_end(_driven(halt, budget, gates, lanes, again))
+
+
+def _tell_who_answered(journal: Journal, adapters: Mapping[Role, Adapter]) -> None:
+    """Tell the models that answered in an earlier session that they did."""
+    answered = journal.answered()
+    for role, adapter in adapters.items():
+        if role in answered and (told := getattr(adapter, "has_answered", None)) is not None:
+            told()
 
 
 def _driven(
