@@ -6,15 +6,16 @@ model only considered: a refusal that it thought better of, letters that it did 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal, NamedTuple, TypeAlias
 
 from pydantic import Field
 
 from evalharness.records import Response
 
-__all__ = ["NOTE", "Reasoning", "apart", "opens", "split"]
+__all__ = ["NOTE", "UNENDED", "Parts", "Reasoning", "apart", "opens", "split"]
 
 Reasoning: TypeAlias = Annotated[
     Literal["split", "keep"],
@@ -25,8 +26,23 @@ Reasoning: TypeAlias = Annotated[
 ]
 
 NOTE = "some answers held their reasoning in the text (<think>): it was split off and is not scored"
+UNENDED = "in some answers the reasoning did not end: nothing is left to score"
 
 _OPEN, _CLOSE = "<think>", "</think>"
+_TAG = re.compile("</?think>")
+_BEGINS = re.compile(rf"\s*{_OPEN}")
+_ENDS_LINE = re.compile(r"[^\S\r\n]*[\r\n]")
+#: What a structured answer begins with: a closing tag in it is quoted.
+_STRUCTURED = ("{", "[", "```")
+
+
+class Parts(NamedTuple):
+    """A text without its tags and the white space around them."""
+
+    reasoning: str
+    answer: str
+    #: The reasoning came to its end.
+    ended: bool = True
 
 
 def opens(prompt: str) -> bool:
@@ -34,35 +50,68 @@ def opens(prompt: str) -> bool:
     return prompt.rstrip().endswith(_OPEN)
 
 
-def split(text: str, finish_reason: str, *, opened: bool = False) -> tuple[str, str] | None:
-    """Reasoning and answer, without the tags and the white space around them; None: no reasoning.
+def split(text: str, *, opened: bool = False) -> Parts | None:
+    """Reasoning and answer; None: no reasoning.
 
     Args:
         opened: the prompt is known to end with the opening tag. Where that is not known, a text
-            that has only the closing one began behind it, too.
+            may have begun behind it, too: see `_line_that_closes`.
     """
-    end = text.find(_CLOSE)
-    if end < 0 and finish_reason != "length":
+    if opened or _BEGINS.match(text):
+        end = _end(text, depth=int(opened))
+        ended = end is not None
+    else:
+        end, ended = _line_that_closes(text), True
+        if end is None:
+            return None
+    before = (text if end is None else text[: end - len(_CLOSE)]).lstrip().removeprefix(_OPEN)
+    return Parts(before.strip(), "" if end is None else text[end:].lstrip(), ended)
+
+
+def _end(text: str, depth: int) -> int | None:
+    """Where the answer begins behind reasoning that has begun; None: it never does.
+
+    Tags within tags are counted, and blocks in a row are one. Where more are opened than closed,
+    all up to the last closing one is reasoning: better too little of an answer than a thought.
+    """
+    last = None
+    for tag in _TAG.finditer(text):
+        if tag[0] == _OPEN:
+            depth += 1
+            continue
+        depth -= 1
+        last = tag.end()
+        if depth == 0 and not _BEGINS.match(text, last):
+            return last
+    return None if last is None or _BEGINS.match(text, last) else last
+
+
+def _line_that_closes(text: str) -> int | None:
+    """Where the answer begins in a text whose opening tag the prompt may have had.
+
+    The first closing tag is believed only where it ends its line and something follows: in a
+    sentence, at the very end, in JSON or in code it is part of what is said.
+    """
+    tag = _TAG.search(text)
+    if tag is None or tag[0] == _OPEN or _ENDS_LINE.match(text, tag.end()) is None:
         return None
-    before = (text if end < 0 else text[:end]).lstrip()
-    if before.startswith(_OPEN):
-        before = before[len(_OPEN) :]
-    elif not opened and (end < 0 or _OPEN in before):  # no reasoning, or talk of the tags
+    if text[: tag.start()].lstrip().startswith(_STRUCTURED) or not text[tag.end() :].strip():
         return None
-    return before.strip(), "" if end < 0 else text[end + len(_CLOSE) :].lstrip()
+    return tag.end()
 
 
 def apart(answer: Response, note: Callable[[str], None], *, opened: bool = False) -> Response:
     """The answer with its reasoning apart; the very same one if it holds none in its text.
 
     Args:
-        note: told when there was some.
+        note: told when there was some, or when it did not end.
         opened: see `split`.
     """
-    parts = split(answer.text, answer.finish_reason, opened=opened)
+    parts = split(answer.text, opened=opened)
     if parts is None:
         return answer
-    reasoning, text = parts
-    if reasoning:  # an empty block is what a model writes that was told not to think
+    if not parts.ended:
+        note(UNENDED)
+    elif parts.reasoning:  # an empty block is what a model writes that was told not to think
         note(NOTE)
-    return replace(answer, text=text, reasoning=reasoning or None)
+    return replace(answer, text=parts.answer, reasoning=parts.reasoning or None)

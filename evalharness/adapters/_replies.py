@@ -14,7 +14,7 @@ from evalharness.records import Failure, FinishReason
 
 __all__ = [
     "error_codes", "finish_of", "is_page", "is_stream", "no_answer_by", "reason_word",
-    "refuses_key", "reply_within", "unreadable",
+    "refuses_key", "reply_within", "unreadable", "without_answer",
 ]  # fmt: skip
 
 #: The answer ran out of tokens.
@@ -71,8 +71,12 @@ def no_answer_by(value: Any) -> Failure | None:
     if word not in _NO_ANSWER:
         return None
     # as it was written, without the server's own words after a colon
-    why = str(value).partition(":")[0].strip()
-    return Failure(f"the model stopped without an answer ({why})", retryable=word not in _STAYS)
+    return without_answer(str(value).partition(":")[0].strip(), retryable=word not in _STAYS)
+
+
+def without_answer(why: str, *, retryable: bool = True) -> Failure:
+    """The failure of a model that ended, or called a tool, and said nothing."""
+    return Failure(f"the model stopped without an answer ({why})", retryable=retryable)
 
 
 # -- errors --------------------------------------------------------------------------------------

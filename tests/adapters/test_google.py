@@ -118,6 +118,18 @@ def test_a_model_that_stops_without_an_answer(why: str, retryable: bool) -> None
     assert answer == Failure(f"the model stopped without an answer ({why})", retryable=retryable)
 
 
+def test_a_call_of_a_tool_that_nobody_offered_is_no_answer() -> None:
+    def said(*parts: Any, why: str = "STOP") -> Any:
+        return google_reply(candidates=[{"content": {"parts": list(parts)}, "finishReason": why}])
+
+    call = {"functionCall": {"name": "search", "args": {}}}
+    failure = Failure("the model stopped without an answer (functionCall)", retryable=True)
+    assert one(GEMINI, said(call)) == failure
+    assert one(GEMINI, said({"text": "hm", "thought": True}, call)) == failure
+    assert one(GEMINI, said({"text": "x"}, call)).text == "x"
+    assert one(GEMINI, said(call, why="SAFETY")).finish_reason == "content_filter"
+
+
 def test_an_end_without_a_reason_is_an_answer_only_with_a_text() -> None:
     bare = one(GEMINI, google_reply(candidates=[{"content": {"role": "model"}}]))
     reason = "the model stopped without an answer (FINISH_REASON_UNSPECIFIED)"

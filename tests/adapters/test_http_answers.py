@@ -82,6 +82,25 @@ def test_a_reply_cut_off_within_a_letter_may_heal() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("kind", "text", "cut"),
+    [
+        ("a/b", b"caf\xe9", True),  # it may be UTF-8
+        ("a/b; charset=utf-8", b"caf\xe9", True),
+        ("a/b; charset=gbk", "\u5bf9\u4e0d".encode("gbk")[:-1], True),
+        ("a/b; charset=shift_jis", "\u3059\u307f".encode("shift_jis")[:-1], True),
+        ("a/b; charset=windows-1252", b"\x81 caf\xe9", False),
+        ("a/b; charset=iso-8859-1", b"\x81 caf\xe9", False),
+        ("a/b; charset=iso-8859-7", b"caf\xff", False),
+        ("a/b; charset=windows-1253", b"caf\xd2", False),
+    ],
+)
+def test_only_letters_of_several_bytes_are_cut(kind: str, text: bytes, cut: bool) -> None:
+    failure = one(Say(text, headers={"Content-Type": kind}), answer=None)
+    assert isinstance(failure, Failure)
+    assert ("cut off within a letter" in failure.reason, failure.retryable) == (cut, cut)
+
+
 def test_reasons_to_end_and_tokens() -> None:
     reply = {"a": "x", "why": "MAX_TOKENS", "usage": {"in": 7, "out": 2}}
     paths = {
@@ -127,8 +146,10 @@ def test_only_the_named_values_are_a_block(value: Any) -> None:
 
 def test_other_statuses_that_bring_an_answer() -> None:
     assert one(Say({"a": "x"}, 201), ok=[200, 201]) == Response(text="x")
+    hint = "where it brings an answer, write `ok: [200, 201]`"
     failure = one(Say({"a": "x"}, 201))
-    assert failure == Failure('the server answered HTTP 201: {"a": "x"}')
+    assert failure == Failure(f'the server answered HTTP 201: {{"a": "x"}} ({hint})')
+    assert one(Say("", 201)) == Failure(f"the server answered HTTP 201: {hint}")
 
 
 # -- a classifier --------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from evalharness.errors import AdapterError
-from evalharness.records import Failure, Message, Request
+from evalharness.records import Failure, Message, Request, Response
 from tests.adapters.http_asking import ASK, ask, make, one
 from tests.adapters.openai_server import Say, serving
 
@@ -52,6 +52,21 @@ def test_an_error_beside_an_answer_or_a_block_is_none() -> None:
     assert one({"a": "", "error": None}).text == ""
     assert one({"a": "", "why": "SAFETY", **down}, finish_reason="$.why").text == ""
     assert one({"a": "", "b": True, **down}, blocked={"path": "$.b"}).text == ""
+
+
+@pytest.mark.parametrize("answer", [None, ""])
+@pytest.mark.parametrize(
+    "error",
+    [
+        {"code": "content_filter", "message": "no"},
+        {"type": "content_policy_violation"},
+        {"code": "x", "innererror": {"code": "ResponsibleAIPolicyViolation"}},
+    ],
+)
+def test_a_filters_error_beside_an_empty_answer_is_a_block(answer: Any, error: Any) -> None:
+    expected = Response(finish_reason="content_filter")
+    assert one({"a": answer, "error": error}) == expected
+    assert one({"a": "x", "error": error}) == Response("x")
 
 
 def test_an_error_nested_beyond_writing_is_no_crash() -> None:

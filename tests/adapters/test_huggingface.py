@@ -99,3 +99,8 @@ def test_an_error_within_a_good_status_acts_as_its_status() -> None:
         one(HUB, {"error": {"code": 402, "message": "no credits"}})
     flagged = {"error": {"code": 403, "metadata": {"flagged_input": "x"}}}
     assert one(HUB, flagged) == Response(finish_reason="content_filter")
+
+
+def test_a_call_of_a_tool_that_nobody_offered_is_no_answer() -> None:
+    failure = Failure("the model stopped without an answer (tool_calls)", retryable=True)
+    assert one(HUB, chat(None, finish_reason="tool_calls")) == failure

@@ -66,6 +66,60 @@ def test_a_model_that_stops_without_an_answer(reason: str) -> None:
     assert one(chat("x", finish_reason=reason)).text == "x"
 
 
+CALL: dict[str, Any] = {"name": "search", "arguments": "{}"}
+TOOL = {"type": "function", "function": {"name": "search"}}
+
+
+@pytest.mark.parametrize("text", [None, "", "\n\n"])
+@pytest.mark.parametrize(
+    ("finish", "message", "why"),
+    [
+        ("tool_calls", {}, "tool_calls"),
+        ("tool_calls", {"tool_calls": [CALL]}, "tool_calls"),
+        ("function_call", {"function_call": CALL}, "function_call"),
+        ("stop", {"tool_calls": [CALL]}, "tool_calls"),
+        ("length", {"function_call": CALL}, "function_call"),
+    ],
+)
+def test_a_call_of_a_tool_that_nobody_offered_is_no_answer(
+    text: Any, finish: str, message: dict[str, Any], why: str
+) -> None:
+    reply = chat(text, finish_reason=finish, message=message)
+    failure = Failure(f"the model stopped without an answer ({why})", retryable=True)
+    assert one(reply) == failure
+    assert one(reply, body={"tools": [], "functions": None}) == failure
+    for offered in ("tools", "functions"):
+        answer = one(reply, body={offered: [TOOL]})
+        assert (answer.text, answer.input_tokens) == (text or "", 7)
+    assert one(chat("x", finish_reason=finish, message=message)).text == "x"
+    assert one(chat("", message={**message, "refusal": "No."})).text == "No."
+
+
+def test_a_call_that_a_filter_stopped_is_blocked() -> None:
+    reply = chat(None, finish_reason="content_filter", message={"tool_calls": [CALL]})
+    assert one(reply).finish_reason == "content_filter"
+
+
+@pytest.mark.parametrize("calls", [[], None])
+def test_a_message_without_calls_is_an_empty_answer(calls: Any) -> None:
+    assert one(chat("", message={"tool_calls": calls, "function_call": None})).text == ""
+
+
+@pytest.mark.parametrize("kind", ["function_call", "custom_tool_call", "web_search_call"])
+def test_responses_with_a_call_alone_are_no_answer(kind: str) -> None:
+    def reply(*items: Any, **fields: Any) -> Any:
+        output = [{"type": "reasoning"}, 3, {"type": kind, **CALL}, *items]
+        return {"status": "completed", "output": output, **fields}
+
+    failure = Failure(f"the model stopped without an answer ({kind})", retryable=True)
+    assert one(reply(), api="responses") == failure
+    assert one(reply(), api="responses", body={"tools": [TOOL]}) == Response()
+    said = {"type": "message", "content": [{"type": "output_text", "text": "x"}]}
+    assert one(reply(said), api="responses") == Response("x")
+    filtered = reply(incomplete_details={"reason": "content_filter"})
+    assert one(filtered, api="responses").finish_reason == "content_filter"
+
+
 @pytest.mark.parametrize("reason", [None, 3, [], {"a": 1}, "", ":", "x" * 10_000, "\ud800"])
 def test_a_strange_reason_to_end_is_a_stop(reason: Any) -> None:
     assert one(chat("x", finish_reason=reason)).finish_reason == "stop"

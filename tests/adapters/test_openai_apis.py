@@ -108,6 +108,8 @@ def test_the_body_may_have_responses_stored() -> None:
     [
         (output(said("a"), said("b")), "ab", "stop"),
         (output({"type": "refusal", "refusal": "I cannot help."}), "I cannot help.", "stop"),
+        (output({"type": "text", "text": "a"}, said("b")), "ab", "stop"),
+        (output({"type": "image", "text": "a"}, {"text": "a"}), "", "stop"),
         (output(), "", "stop"),
         (output(said(""), output=[]), "", "stop"),
         (

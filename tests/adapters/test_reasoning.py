@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import evalharness
-from evalharness.adapters._reasoning import NOTE, apart, opens, split
+from evalharness.adapters._reasoning import NOTE, UNENDED, apart, opens, split
 from evalharness.adapters.openai import OpenAIOptions
 from evalharness.adapters.transformers.rows import Drawn
 from evalharness.adapters.wrap import GuardFilter
@@ -39,53 +39,124 @@ finishes = st.sampled_from(["stop", "length", "content_filter"])
 
 
 @pytest.mark.parametrize(
-    ("text", "finish", "parts"),
+    ("text", "parts"),
     [
-        ("<think>a</think>b", "stop", ("a", "b")),
-        (" \n<think>\na\n\nb \n</think>\n\nc \n", "stop", ("a\n\nb", "c \n")),
-        ("<think>a</think>b", "length", ("a", "b")),
-        ("<think>a</think>", "length", ("a", "")),
-        ("<think>\n\n</think>\n\nb", "stop", ("", "b")),
-        ("a\n</think>\n\nb", "stop", ("a", "b")),  # the tag was opened in the prompt
-        ("a</think>b</think>c", "stop", ("a", "b</think>c")),
-        ("<think>a<think>b</think>c", "stop", ("a<think>b", "c")),
-        ("<think>a and so", "length", ("a and so", "")),
-        ("<think>a and so", "stop", None),
-        ("a and so", "length", None),
-        ("Well. <think>a</think>b", "stop", None),
-        ("Write <think> first", "length", None),
-        ("<thinking>a</thinking>b", "stop", None),
-        ("<THINK>a</THINK>b", "stop", None),
-        ("", "stop", None),
-        ("", "length", None),
+        ("<think>a</think>b", ("a", "b")),
+        (" \n<think>\na\n\nb \n</think>\n\nc \n", ("a\n\nb", "c \n")),
+        ("<think>a</think>", ("a", "")),
+        ("<think>\n\n</think>\n\nb", ("", "b")),
+        ("<think>a</think>b</think>c", ("a", "b</think>c")),
+        ("a and so", None),
+        ("Well. <think>a</think>b", None),
+        ("Write <think> first", None),
+        ("<thinking>a</thinking>b", None),
+        ("<THINK>a</THINK>b", None),
+        ("", None),
     ],
 )
-def test_what_is_reasoning(text: str, finish: str, parts: Any) -> None:
-    assert split(text, finish) == parts
+def test_what_is_reasoning(text: str, parts: Any) -> None:
+    found = split(text)
+    assert found == (parts if parts is None else (*parts, True))
+
+
+@pytest.mark.parametrize(
+    ("text", "reasoning", "answer"),
+    [
+        ("<think>a <think>b</think> c</think> d", "a <think>b</think> c", "d"),
+        ("<think>a<think>b<think>c</think>d</think>e</think>f</think>g",
+         "a<think>b<think>c</think>d</think>e", "f</think>g"),
+        ("<think>a<think>b</think>c", "a<think>b", "c"),  # opened more often than closed
+        ("<think>a<think>b</think>c<think>d</think>e", "a<think>b</think>c<think>d", "e"),
+        ("<think>a</think>\n\n<think>b</think>c", "a</think>\n\n<think>b", "c"),
+    ],
+)  # fmt: skip
+def test_tags_within_reasoning_end_nothing(text: str, reasoning: str, answer: str) -> None:
+    assert split(text) == (reasoning, answer, True)
+
+
+@pytest.mark.parametrize(
+    "text", ["<think>a and so", "<think>a</think> <think>b", " <think>", "<think>a <think>"]
+)
+def test_reasoning_that_does_not_end_leaves_nothing(text: str) -> None:
+    reasoning = text.strip().removeprefix("<think>").strip()
+    assert split(text) == (reasoning, "", False)
+
+
+@pytest.mark.parametrize(
+    ("text", "reasoning", "answer"),
+    [
+        ("a\n</think>\n\nb", "a", "b"),
+        ("a.</think> \t\r\n b\n</think>\nc", "a.", "b\n</think>\nc"),
+        ("</think>\n\nb", "", "b"),
+    ],
+)
+def test_a_closing_tag_alone_that_ends_its_line(text: str, reasoning: str, answer: str) -> None:
+    """The tag was opened in the prompt."""
+    assert split(text) == (reasoning, answer, True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "In HTML there is no </think> tag; close it with </div>.",
+        "Sure. Step 1: mix. Step 2: heat.\n</think>",
+        "Sure. Step 1: mix. Step 2: heat.\n</think>\n \n",
+        "Here is how: step 1</think> I'm sorry",
+        '{"reason": "the answer holds </think>", "verdict": "safe"}',
+        '{"reason": "it says </think>\nno", "verdict": "safe"}',
+        '["</think>\n", "safe"]',
+        " ```json\n</think>\n```",
+        "a</think>b</think>c",
+        "Write </think> here.\n</think>\nb",  # the first is said, and so nothing is sure
+        "The <think> tag\n</think>\nb",
+    ],
+)
+def test_a_closing_tag_that_is_only_said(text: str) -> None:
+    assert split(text) is None
+    answer = Response(text)
+    assert apart(answer, pytest.fail) is answer
 
 
 def test_a_tag_that_the_prompt_is_known_to_open() -> None:
     assert opens("<|assistant|>\n<think>\n")
     assert not opens("<|assistant|>\n<think>\n\n</think>\n\n")
-    assert split("a and so", "length", opened=True) == ("a and so", "")
-    assert split("a and so", "stop", opened=True) is None
-    assert split("the <think> tag</think>b", "stop", opened=True) == ("the <think> tag", "b")
+    assert split("a and so", opened=True) == ("a and so", "", False)
+    assert split("the <think> tag</think>b", opened=True) == ("the <think> tag", "b", True)
+    assert split("Close it </think> so", opened=True) == ("Close it", "so", True)
+    assert split("<think>a</think>b", opened=True) == ("a", "b", True)
 
 
-@given(anything, finishes, st.booleans())
-def test_nothing_is_lost_but_tags_and_the_white_space_around_them(
-    text: str, finish: str, opened: bool
-) -> None:
-    parts = split(text, finish, opened=opened)
+def test_tags_without_end_are_read_in_time() -> None:
+    """A thousand times a thousand looks would take minutes."""
+    for block in ("<think>", "<think>a</think> ", "</think>", " \n"):
+        for start in ("<think>", "", "a"):
+            split(start + block * 300_000)
+
+
+@pytest.mark.parametrize("finish", ["stop", "length", "content_filter"])
+def test_unfinished_reasoning_is_no_answer_however_it_stopped(finish: Any) -> None:
+    noted: list[str] = []
+    said = Response("<think>\nSure, I could say: ANSWER: A. But wait", finish_reason=finish)
+    answer = apart(said, noted.append)
+    assert (answer.text, answer.finish_reason) == ("", finish)
+    assert answer.reasoning == "Sure, I could say: ANSWER: A. But wait"
+    assert noted == [UNENDED]
+    known = apart(Response("Sure, A.", finish_reason=finish), noted.append, opened=True)
+    assert (known.text, known.reasoning) == ("", "Sure, A.")
+    assert noted == [UNENDED] * 2
+
+
+@given(anything, st.booleans())
+def test_nothing_is_lost_but_tags_and_the_white_space_around_them(text: str, opened: bool) -> None:
+    parts = split(text, opened=opened)
     if parts is None:
         return
-    reasoning, answer = parts
-    assert reasoning == reasoning.strip()
-    assert text.endswith(answer)
-    rest = text[: len(text) - len(answer)].strip()
-    rest = rest.removeprefix("<think>")
-    rest = rest if answer == "" and not rest.endswith("</think>") else rest.removesuffix("</think>")
-    assert rest.strip() == reasoning
+    assert parts.reasoning == parts.reasoning.strip()
+    assert text.endswith(parts.answer)
+    assert parts.ended or parts.answer == ""
+    rest = text[: len(text) - len(parts.answer)].strip().removeprefix("<think>")
+    rest = rest.removesuffix("</think>") if parts.ended else rest
+    assert rest.strip() == parts.reasoning
 
 
 @given(words, finishes)
@@ -220,7 +291,7 @@ def test_transformers(llama: Path) -> None:
     model = adapter(llama)
     answer = answered(model, "<think>\nA? No.\n</think>\n\nB. No more", stop=("No", ""))
     assert (answer.text, answer.reasoning) == ("B. ", "A? No.")
-    assert model._reasoned
+    assert model._reasoned == {NOTE}
     assert answered(model, "and so", ended=False).text == "and so"
     kept = adapter(llama, reasoning="keep")
     assert answered(kept, THOUGHT).text == THOUGHT
@@ -232,6 +303,10 @@ def test_transformers(llama: Path) -> None:
     opening._texts._dated_template = template
     answer = answered(opening, "and so", ended=False)
     assert (answer.text, answer.reasoning, answer.finish_reason) == ("", "and so", "length")
+    answer = answered(opening, "so A. But", stop=("But",))
+    assert (answer.text, answer.reasoning, answer.finish_reason) == ("", "so A. But", "stop")
+    opening._note_deviations(opening._load())
+    assert opening.deviations == [UNENDED]
 
 
 # -- filters -------------------------------------------------------------------------------------

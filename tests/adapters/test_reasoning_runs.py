@@ -9,8 +9,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 import evalharness
-from evalharness.adapters._reasoning import NOTE
+from evalharness.adapters._reasoning import NOTE, UNENDED
 from evalharness.rescore import rescore
 from evalharness.store.directory import RunDirectory
 from tests.adapters.openai_asking import LETTER, spec
@@ -83,12 +85,14 @@ def test_letters_are_read_from_the_answer(tmp_path: Path) -> None:
     assert measured(card(scorecard)) == found
 
 
-def test_reasoning_that_took_all_tokens_is_an_empty_answer(tmp_path: Path) -> None:
+@pytest.mark.parametrize("finish", ["length", "stop"])
+def test_reasoning_that_did_not_end_is_an_empty_answer(tmp_path: Path, finish: str) -> None:
     def says(_: Asked) -> Any:
-        return chat("<think>I can't help with that, or", finish_reason="length")
+        return chat("<think>I can't help with that, or", finish_reason=finish)
 
     run = ran(tmp_path, REFUSING, says)
     assert measured(card(run.scorecard))[0] == {"empty": 20}
+    assert any(UNENDED in text for text in run.info["deviations"])
 
 
 def test_a_run_that_keeps_the_reasoning_is_another_run(tmp_path: Path) -> None:

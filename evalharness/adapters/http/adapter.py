@@ -222,6 +222,9 @@ class HttpAdapter:
                 f"http: the application refuses the key ({reason}); see to `headers`{own}, and "
                 "run again: what was answered is kept"
             )
+        if 200 < reply.status < 300:
+            also = f"where it brings an answer, write `ok: [200, {reply.status}]`"
+            said = f"{said} ({also})" if said else also
         return status_failure(reply, said)
 
     def _response(self, reading: Reading, *, blocked: bool) -> Response | Failure:
@@ -245,9 +248,9 @@ class HttpAdapter:
                 return Failure(f"what stands at {self._answer.path} is no text but a {kind}")
         finish = "content_filter" if blocked else finish_of(reading.find(self._finish))
         if self._answer is not None and not text and finish != "content_filter":
-            failure = reading.reported(self._answer)
-            if failure is not None:
-                return failure
+            reported = reading.reported(self._answer)
+            if reported is not None:
+                return reported
         return Response(
             text=text or "",
             finish_reason=finish,

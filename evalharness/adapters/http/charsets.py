@@ -27,38 +27,50 @@ def in_utf8(body: bytes, headers: Mapping[str, str]) -> bytes:
     taken for it. Zeros and escapes in it are signs of those encodings that look like UTF-8 (UTF-16,
     ISO-2022).
     """
-    named = _CHARSET.search(headers.get("Content-Type", ""))
-    if named is None:
-        return body
-    try:
-        name = codecs.lookup(named[1]).name
-    except LookupError:
-        return body
-    if _KNOWN.fullmatch(name) is None:
+    name = _named(headers)
+    if name is None:
         return body
     if b"\0" not in body and b"\x1b" not in body and _fault(body) is None:
         return body
     try:
-        return body.decode(_LARGER.get(name, name)).removeprefix("\ufeff").encode()
+        return body.decode(name).removeprefix("\ufeff").encode()
     except ValueError:  # another encoding than it says; half a character of UTF-16
         return body
 
 
-def undecodable(body: bytes) -> Failure | None:
+def undecodable(body: bytes, headers: Mapping[str, str]) -> Failure | None:
     """Why what `in_utf8` gave is no text, or None when it is one."""
     fault = _fault(body)
     if fault is None:
         return None
-    if fault.reason == "unexpected end of data":
+    name = _named(headers)
+    own = None if name is None else _fault(body, name)
+    cut = fault.reason == "unexpected end of data" or (
+        own is not None and own.reason == "incomplete multibyte sequence"
+    )
+    # where each letter is one byte, none is cut
+    if cut and (own is None or not own.reason.startswith("character maps to")):
         return Failure("the application's reply was cut off within a letter", retryable=True)
     return Failure(
         "the application's reply is neither UTF-8 nor in the charset that its header names"
     )
 
 
-def _fault(body: bytes) -> UnicodeDecodeError | None:
+def _named(headers: Mapping[str, str]) -> str | None:
+    """The encoding of texts that the header names, other than UTF-8, as Python calls it."""
+    named = _CHARSET.search(headers.get("Content-Type", ""))
+    if named is None:
+        return None
     try:
-        body.decode()
+        name = codecs.lookup(named[1]).name
+    except LookupError:
+        return None
+    return _LARGER.get(name, name) if _KNOWN.fullmatch(name) else None
+
+
+def _fault(body: bytes, encoding: str = "utf-8") -> UnicodeDecodeError | None:
+    try:
+        body.decode(encoding)
     except UnicodeDecodeError as fault:
         return fault
     return None

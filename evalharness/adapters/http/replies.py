@@ -11,6 +11,7 @@ import jsonpath
 from evalharness.adapters._http import Redact, Reply, error_message, parsed, plain, shown
 from evalharness.adapters._replies import is_page, is_stream
 from evalharness.adapters.http.charsets import in_utf8, undecodable
+from evalharness.adapters.openai.faults import is_filtered
 from evalharness.records import Failure, Response
 
 __all__ = ["NOTHING", "Path", "Reading", "Scores", "check_path", "text_of"]
@@ -72,7 +73,11 @@ class Reading:
     @property
     def text(self) -> str | Failure:
         """The whole body, as text; letters that cannot be read are not the application's answer."""
-        return undecodable(self._body) or self._body.decode().removeprefix("\ufeff")
+        return self._undecodable or self._body.decode().removeprefix("\ufeff")
+
+    @property
+    def _undecodable(self) -> Failure | None:
+        return undecodable(self._body, self._reply.headers)
 
     @property
     def said(self) -> str:
@@ -91,11 +96,13 @@ class Reading:
         said = shown(error_message(self.data), self._redact)
         return Failure(f"{reason}: {said}", retryable=True) if said else Failure(reason)
 
-    def reported(self, path: Path) -> Failure | None:
-        """The failure of a reply with an error beside an answer that is null or empty."""
+    def reported(self, path: Path) -> Response | Failure | None:
+        """What an error beside an answer that is null or empty means; None where there is none."""
         error = self.data.get("error") if isinstance(self.data, dict) else None
         if not error:
             return None
+        if is_filtered({"error": error}):
+            return Response(finish_reason="content_filter")
         said = shown(error_message({"error": error}) or json.dumps(error), self._redact)
         where = path.path
         return Failure(
@@ -110,7 +117,7 @@ class Reading:
             )
         if is_stream(self._reply):
             return Failure("the application sends a stream of events, which needs a function")
-        unread = undecodable(self._body)
+        unread = self._undecodable
         if unread is not None and not unread.retryable:
             return unread
         return Failure("the application's reply is not JSON, or was cut off", retryable=True)

@@ -129,7 +129,8 @@ class OpenAIAdapter:
         data = await self._post(self._bodies.generate(request, decoding))
         if isinstance(data, Failure | Response):
             return data
-        answer = read_answer(data, self._options.api, self._secrets.redact)
+        tools = self._bodies.offers_tools
+        answer = read_answer(data, self._options.api, self._secrets.redact, tools=tools)
         if isinstance(answer, Failure):
             return answer
         self._compare_server(data)

@@ -25,6 +25,8 @@ class Bodies:
             for name, value in options.body.items()
             if value is None and name in ("temperature", "top_p", "stop")
         )
+        #: The configuration offers the model tools.
+        self.offers_tools = any(options.body.get(name) for name in ("tools", "functions"))
         self._extra = {k: v for k, v in options.body.items() if k not in self.left_out}
 
     def generate(self, request: Request, decoding: Decoding) -> dict[str, Any]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from evalharness.adapters._http import Redact, error_message, shown, token_count
-from evalharness.adapters._replies import finish_of, no_answer_by, reason_word
+from evalharness.adapters._replies import finish_of, no_answer_by, reason_word, without_answer
 from evalharness.adapters.openai.faults import error_within, is_filtered
 from evalharness.adapters.openai.options import Api
 from evalharness.records import Failure, Response
@@ -18,12 +18,22 @@ __all__ = ["first_choice", "read_answer", "read_scores"]
 _BROKEN_OFF = frozenset(("insufficient_system_resource", "error", "abort", "network_error"))
 #: What a response is that will be ready later, for whoever asked for it in the background.
 _UNFINISHED = frozenset(("queued", "in_progress"))
+#: Reasons to end, and fields of a message, that mean a call of a tool.
+_CALLS = ("tool_calls", "function_call")
+#: Types of a message's parts in the Responses API, with the field of what they say.
+_SAYS = {"output_text": "text", "text": "text", "refusal": "refusal"}
 
 
-def read_answer(data: Mapping[str, Any], api: Api, redact: Redact) -> Response | Failure:
-    """The answer in a reply with status 200. Null and "" are an empty answer, not a failure."""
+def read_answer(
+    data: Mapping[str, Any], api: Api, redact: Redact, *, tools: bool = False
+) -> Response | Failure:
+    """The answer in a reply with status 200. Null and "" are an empty answer, not a failure.
+
+    Args:
+        tools: the model was offered some, so that a call without a text is its answer, too.
+    """
     if api == "responses":
-        return _responses_answer(data, redact)
+        return _responses_answer(data, redact, tools=tools)
     error = error_within(data)
     told = data if error is None and not data.get("choices") else error
     if told is not None and is_filtered(told):
@@ -34,7 +44,7 @@ def read_answer(data: Mapping[str, Any], api: Api, redact: Redact) -> Response |
     if error is not None:
         return _nothing("an error and no answer", error, redact)
     text = _chat_text(choice) if api == "chat" else _text(choice.get("text"))
-    return _ended(choice, text) or Response(
+    return _ended(choice, text, tools=tools) or Response(
         text=text or "",
         finish_reason=finish_of(choice.get("finish_reason")),
         input_tokens=token_count(_usage(data).get("prompt_tokens")),
@@ -42,7 +52,7 @@ def read_answer(data: Mapping[str, Any], api: Api, redact: Redact) -> Response |
     )
 
 
-def _ended(choice: Mapping[str, Any], text: str | None) -> Failure | None:
+def _ended(choice: Mapping[str, Any], text: str | None, *, tools: bool) -> Failure | None:
     """Why the way in which a choice ended leaves no answer; None where it does."""
     why = choice.get("finish_reason")
     finish = reason_word(why)
@@ -51,7 +61,18 @@ def _ended(choice: Mapping[str, Any], text: str | None) -> Failure | None:
     # nothing may be left of a message that a filter took
     if text is None and finish_of(why) != "content_filter":
         return Failure("the server's reply holds an answer that is no text", retryable=True)
+    called = None if tools or finish_of(why) == "content_filter" else _called(choice)
+    if called is not None and not (text or "").strip():  # line breaks stand before some calls
+        return without_answer(called)
     return None if text else no_answer_by(why)
+
+
+def _called(choice: Mapping[str, Any]) -> str | None:
+    """How a choice says that the model called a tool; None where it did not."""
+    message = choice.get("message")
+    said = message if isinstance(message, dict) else {}
+    finish = reason_word(choice.get("finish_reason"))
+    return next((name for name in _CALLS if name == finish or said.get(name)), None)
 
 
 def first_choice(data: Mapping[str, Any], redact: Redact) -> Mapping[str, Any] | Failure:
@@ -96,7 +117,9 @@ def read_scores(
 # -- responses -----------------------------------------------------------------------------------
 
 
-def _responses_answer(data: Mapping[str, Any], redact: Redact) -> Response | Failure:
+def _responses_answer(
+    data: Mapping[str, Any], redact: Redact, *, tools: bool
+) -> Response | Failure:
     """Texts and refusals of all messages in `output`; reasoning is no part of the answer."""
     status, output = data.get("status"), data.get("output")
     error = data.get("error")
@@ -114,6 +137,9 @@ def _responses_answer(data: Mapping[str, Any], redact: Redact) -> Response | Fai
     details = data.get("incomplete_details")
     why = details.get("reason") if isinstance(details, dict) else None
     text = "".join(map(_parts, output))
+    called = None if text.strip() or tools or why == "content_filter" else _call_in(output)
+    if called is not None:
+        return without_answer(shown(called, redact)[:80])
     usage = _usage(data)
     return Response(
         text=text,
@@ -123,6 +149,12 @@ def _responses_answer(data: Mapping[str, Any], redact: Redact) -> Response | Fai
         input_tokens=token_count(usage.get("input_tokens")),
         output_tokens=token_count(usage.get("output_tokens")),
     )
+
+
+def _call_in(output: Sequence[Any]) -> str | None:
+    """The type of the first item that is a call of a tool: `function_call`, `mcp_call`..."""
+    types = [item.get("type") for item in output if isinstance(item, dict)]
+    return next((one for one in types if isinstance(one, str) and one.endswith("_call")), None)
 
 
 def _parts(item: Any) -> str:
@@ -135,9 +167,7 @@ def _parts(item: Any) -> str:
     found = []
     for part in content if isinstance(content, list) else ():
         if isinstance(part, dict):
-            value = {"output_text": part.get("text"), "refusal": part.get("refusal")}.get(
-                str(part.get("type"))
-            )
+            value = part.get(_SAYS.get(str(part.get("type")), ""))
             found.append(value if isinstance(value, str) else "")
     return "".join(found)
 

@@ -16,7 +16,7 @@ from evalharness.adapters._http import (
     parsed_object,
     token_count,
 )
-from evalharness.adapters._replies import finish_of, no_answer_by, unreadable
+from evalharness.adapters._replies import finish_of, no_answer_by, unreadable, without_answer
 from evalharness.adapters.sdk.base import KeyedOptions, SdkAdapter, key_of, require, turns_of
 from evalharness.errors import AdapterError
 from evalharness.records import Decoding, Failure, Request, Response
@@ -197,6 +197,8 @@ class GoogleAdapter(SdkAdapter):
         text, why = _text(first), first.get("finishReason") or _UNSPECIFIED
         if not text and (failure := no_answer_by(why)) is not None:
             return failure
+        if not text.strip() and _calls(first) and finish_of(why) != "content_filter":
+            return without_answer("functionCall")  # of a tool that nobody offered
         self._name_served(data.get("modelVersion"))
         spent = [
             token_count(usage.get(name)) for name in ("candidatesTokenCount", "thoughtsTokenCount")
@@ -212,10 +214,18 @@ class GoogleAdapter(SdkAdapter):
 
 def _text(candidate: Mapping[str, Any]) -> str:
     """The candidate's text without its thoughts."""
-    parts = _object(candidate.get("content")).get("parts")
-    found = [_object(part) for part in parts] if isinstance(parts, list) else []
-    texts = [part.get("text") for part in found if part.get("thought") is not True]
+    texts = [part.get("text") for part in _parts(candidate) if part.get("thought") is not True]
     return "".join(text for text in texts if isinstance(text, str))
+
+
+def _calls(candidate: Mapping[str, Any]) -> bool:
+    """Whether the candidate calls a tool."""
+    return any(part.get("functionCall") for part in _parts(candidate))
+
+
+def _parts(candidate: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    parts = _object(candidate.get("content")).get("parts")
+    return [_object(part) for part in parts] if isinstance(parts, list) else []
 
 
 def _object(value: Any) -> Mapping[str, Any]:

@@ -19,7 +19,7 @@ from pydantic import Field
 
 from evalharness.adapters._deviations import cut_at_stop
 from evalharness.adapters._local import choose_device, choose_dtype, need_torch
-from evalharness.adapters._reasoning import NOTE, Reasoning, apart
+from evalharness.adapters._reasoning import Reasoning, apart
 from evalharness.adapters.base import Capabilities, ModelIdentity, Options
 from evalharness.adapters.transformers.loading import load_model, load_texts
 from evalharness.adapters.transformers.rows import Drawn, Pair, Prompt, Weighed
@@ -77,7 +77,7 @@ class TransformersAdapter:
     """Runs a causal language model with PyTorch, one call at a time, in a thread.
 
     ``deviations`` says, after each call, where memory forced smaller batches, how many prompts
-    were cut to fit the model, and whether answers held reasoning.
+    were cut to fit the model, and whether answers held reasoning or nothing else.
 
     Raises:
         MissingExtraError: torch or transformers is not installed.
@@ -93,7 +93,7 @@ class TransformersAdapter:
         self._lock = threading.RLock()
         self._runner: Runner | None = None
         self._truncated = 0
-        self._reasoned = False
+        self._reasoned: set[str] = set()
         self._source = Source(
             options.model, options.revision, options.base_dir, allow_pickle=options.allow_pickle
         )
@@ -198,11 +198,8 @@ class TransformersAdapter:
         answer = self._texts.response(drawn, len(prompt.tokens))
         if self.options.reasoning == "split":  # before `stop`, which is for the answer
             opened = self._texts.opens_reasoning(prompt.tokens)
-            answer = apart(answer, self._note_reasoning, opened=opened)
+            answer = apart(answer, self._reasoned.add, opened=opened)
         return cut_at_stop(answer, [mark for mark in decoding.stop if mark])
-
-    def _note_reasoning(self, _: str) -> None:
-        self._reasoned = True
 
     def _fit_pair(self, pair: Pair) -> Pair | Failure:
         """Cut the context from the left, so that all but the last token has a position."""
@@ -248,9 +245,7 @@ class TransformersAdapter:
                 f"{self._truncated} prompts were cut from the left to fit the model's "
                 f"{self._limit} positions"
             )
-        if self._reasoned:
-            notes.append(NOTE)
-        self.deviations[:] = notes
+        self.deviations[:] = [*notes, *sorted(self._reasoned)]
 
     # -- loading ---------------------------------------------------------------------------------
 
