@@ -10,28 +10,40 @@ from __future__ import annotations
 
 import base64
 import html
+import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
-from itertools import islice
+from itertools import islice, pairwise
+from pathlib import Path
 from typing import TypeAlias
 from urllib.parse import unquote
 
-__all__ = ["PLACEHOLDERS", "SHORTEST_IN_ANSWERS", "Secrets"]
+__all__ = ["SHORTEST_IN_ANSWERS", "Secrets", "is_placeholder"]
 
 Spans: TypeAlias = list[tuple[int, int]]
+#: What is looked for, and the whole that it begins.
+Forms: TypeAlias = Sequence[tuple[str, str]]
 
 #: A shorter value is a placeholder ("x"), and replacing it would garble every message.
 _SHORTEST = 4
 #: A shorter value ("EMPTY", "test", "true") may be an honest part of an answer, and what is scored
 #: must be what the model said.
 SHORTEST_IN_ANSWERS = 12
-#: Longer values that servers without keys document, or that people type for them.
-PLACEHOLDERS = frozenset(
-    ("api-key-not-needed", "dummy-api-key", "no-key-required", "placeholder-key",
-     "sk-no-key-required", "token-abc123", "your-api-key", "your-api-key-here",
-     "your_api_key", "your_api_key_here")
-)  # fmt: skip
+#: What a longer value consists of that servers without keys document, or that people type for one.
+_TYPED = re.compile(
+    r"(?<![a-z0-9])(?:"
+    # how keys begin
+    r"sk|pk|hf|gsk|proj|ant|api03|v1|llm"
+    r"|a|an|any|api|auth|bearer|change|default|demo|dummy|empty|example|fake|foo|for|goes|here"
+    r"|insert|is|it|key|local|me|model|my|need|needed|no|none|not|null|of|put|real|replace"
+    r"|placeholder|required|sample|secret|server|set|some|something|test|testing|the|this|to|token"
+    r"|unused|use|used|valid|value|with|your"
+    r"|anthropic|azure|claude|gemini|google|groq|huggingface|litellm|mistral|ollama|openai"
+    r"|openrouter|together|vllm"
+    r")+(?![a-z0-9])"
+)
+_SEPARATORS = re.compile(r"[\s<>{}\[\]_.:-]+")
 #: Of base64, and of a key without what looks like escapes in it, shorter pieces stand in honest
 #: words.
 _SHORTEST_FORM = 6
@@ -40,7 +52,26 @@ _SHORTEST_LINE = 20
 #: How often escapes may be wrapped into others: a key in a URL in JSON in HTML, and one to spare.
 _MOST_LEVELS = 4
 
-_SCHEME_AND_KEY = re.compile(r"[A-Za-z][A-Za-z0-9-]*\s+(\S+)")
+#: How much of a key is found where the rest was cut off, and how many letters that takes.
+_CUT_SHARE = 0.7
+_SHORTEST_CUT = 12
+
+_SCHEME_AND_KEY = re.compile(r"([A-Za-z][A-Za-z0-9-]*)\s+(\S+)")
+#: What stands in front of a key in a header; after another word comes no key ("Customer service").
+_SCHEMES = frozenset(
+    ("access-key", "access-token", "api-key", "api-token", "apikey", "apitoken", "auth",
+     "aws4-hmac-sha256", "basic", "bearer", "bot", "deepl-auth-key", "digest", "dpop", "geniekey",
+     "goog4-rsa-sha256", "hawk", "hmac", "hmac-sha256", "jwt", "key", "klaviyo-api-key", "mac",
+     "negotiate", "ntlm", "oauth", "privatetoken", "scram-sha-1", "scram-sha-256",
+     "sharedaccesssignature", "sharedkey", "sharedkeylite", "splunk", "ssws", "sso-key", "token",
+     "x-api-key")
+)  # fmt: skip
+#: An address that lets nobody in: no user, no parameters.
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://[^\s/@?#;=]+((?:/[^\s@?#;=]*)?)", re.IGNORECASE)
+#: A part of its path that is rather a key, as in the addresses of webhooks.
+_KEY_IN_PATH = re.compile(r"(?=[^/]*[0-9])(?=[^/]*[A-Za-z])[\w-]{20,}")
+_PATH_START = re.compile(r"\.{1,2}/|~/|[A-Za-z]:[\\/]")
+_TOP_FOLDER = re.compile(r"/[^/\s]+(?=/)")
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{8,}={0,2}")
 #: Printable, yet nothing to see; and what stands for bytes that are no UTF-8.
 _BLANKS = (
@@ -63,21 +94,32 @@ class Secrets:
 
     Also where one is broken by white space or by characters that cannot be seen, written in other
     case, quoted for a URL, JSON or HTML (several times, or in part), or stands in base64, by itself
-    or within a longer text; and the password of a value for Basic authorization.
+    or within a longer text, or in hexadecimal digits; and the password of a value for Basic
+    authorization. In messages also the better part of a key whose end is cut off.
+
+    Args:
+        values: what is secret.
+        in_answers: those of the values that may stand in an answer.
     """
 
-    def __init__(self, values: Iterable[str]) -> None:
-        parts = {part for value in values for part in _parts(value)}
-        known = {part for part in parts if part.strip().lower() not in PLACEHOLDERS}
-        self._forms = _forms(parts, _SHORTEST)
-        self._long_forms = _forms(known, SHORTEST_IN_ANSWERS)
+    def __init__(self, values: Iterable[str], in_answers: Iterable[str] = ()) -> None:
+        stay = frozenset(in_answers)
+        parts, keys = set[str](), set[str]()
+        for value in values:
+            found = set(_parts(value))
+            parts |= found
+            if value not in stay:
+                keys |= {part for part in found if not _may_be_said(part)}
+        cut = {_lowered(_visible(key)) for key in keys if not re.search(r"\s", key)}
+        self._forms = tuple((_beginning(f) if f in cut else f, f) for f in _forms(parts, _SHORTEST))
+        self._long_forms = tuple((f, f) for f in _forms(keys, SHORTEST_IN_ANSWERS))
 
     def redact(self, text: str) -> str:
         """A message without secrets."""
         return _without(text, self._forms)
 
     def redact_answer(self, text: str) -> str:
-        """An answer, which is scored, without secrets; short values and placeholders stay."""
+        """An answer, which is scored, without secrets; what may be honest stays."""
         return _without(text, self._long_forms)
 
     def __repr__(self) -> str:
@@ -90,11 +132,9 @@ class Secrets:
 def _parts(value: str) -> Iterator[str]:
     """The value, and what in it is secret alone."""
     yield value
-    key = value
     # "Bearer KEY" is secret as a whole, and so is the key alone
-    if (found := _SCHEME_AND_KEY.fullmatch(value.strip())) is not None:
-        key = found[1]
-        yield key
+    key = _key_of(value)
+    yield key
     if (pair := _decoded(key)) is not None:
         yield pair
         yield pair.partition(":")[2]
@@ -103,6 +143,56 @@ def _parts(value: str) -> Iterator[str]:
         for line in map(str.strip, lines):
             if len(line) >= _SHORTEST_LINE and not re.search(r"\s", line):
                 yield line
+
+
+def _key_of(value: str) -> str:
+    """The value without a scheme in front."""
+    found = _SCHEME_AND_KEY.fullmatch(value.strip())
+    return found[2] if found is not None and found[1].lower() in _SCHEMES else value
+
+
+def is_placeholder(value: str) -> bool:
+    """Whether somebody typed it because a key was asked for.
+
+    It consists of words (``not-a-real-key``), but for a few letters again and again
+    (``sk-xxxxxxxx``) or a row of them (``token-abc123``).
+    """
+    rest = _SEPARATORS.sub("", _TYPED.sub("", _key_of(value).lower()))
+    different = len(set(rest))
+    if different < 6 and 3 * different <= 2 * len(rest):
+        return True
+    breaks = sum(ord(after) - ord(before) not in (0, 1) for before, after in pairwise(rest))
+    return 3 * breaks < len(rest) or not rest
+
+
+def _may_be_said(value: str) -> bool:
+    """Whether a value of an environment variable can be an honest part of an answer."""
+    return is_placeholder(value) or _is_address(value) or _is_path(value)
+
+
+def _is_address(value: str) -> bool:
+    found = _ADDRESS.fullmatch(value.strip())
+    return found is not None and _KEY_IN_PATH.search(found[1]) is None
+
+
+def _is_path(value: str) -> bool:
+    """Whether it is a path; a key that begins with / is none, for there is no such folder."""
+    if _PATH_START.match(value) or ("/" in value and _is_there(value)):
+        return True
+    top = _TOP_FOLDER.match(value)
+    return top is not None and _is_there(top[0])
+
+
+def _is_there(path: str) -> bool:
+    try:
+        return Path(path).exists()
+    except (OSError, ValueError):  # too long for a path, or none at all
+        return False
+
+
+def _beginning(form: str) -> str:
+    """So much of a key as gives it away, where the rest is cut off."""
+    return form[: max(_SHORTEST_CUT, math.ceil(len(form) * _CUT_SHARE))]
 
 
 def _decoded(key: str) -> str | None:
@@ -131,6 +221,7 @@ def _forms(parts: Iterable[str], shortest: int) -> tuple[str, ...]:
                 found.add(form)
         found.add(_lowered(_visible(part.replace(" ", "+"))))  # as forms are sent
         found |= {form.lower() for form in _base64_forms(part)}
+        found.add(part.encode("utf-8", "surrogateescape").hex())
     return tuple(sorted(found))
 
 
@@ -148,7 +239,7 @@ def _base64_forms(part: str) -> Iterator[str]:
 # -- where it stands -----------------------------------------------------------------------------
 
 
-def _without(text: str, forms: Sequence[str]) -> str:
+def _without(text: str, forms: Forms) -> str:
     spans = _spans(text, forms, _MOST_LEVELS) if forms else []
     if not spans:
         return text
@@ -159,7 +250,7 @@ def _without(text: str, forms: Sequence[str]) -> str:
     return "".join([*pieces, text[at:]])
 
 
-def _spans(text: str, forms: Sequence[str], levels: int) -> Spans:
+def _spans(text: str, forms: Forms, levels: int) -> Spans:
     """Where secrets stand, in order and apart from each other."""
     view = _visible(text)
     spans = _occurrences(view, forms)
@@ -173,14 +264,29 @@ def _spans(text: str, forms: Sequence[str], levels: int) -> Spans:
     return spans if len(view) == len(text) else _before_hiding(text, spans)
 
 
-def _occurrences(view: str, forms: Sequence[str]) -> Spans:
+def _occurrences(view: str, forms: Forms) -> Spans:
     text, found = _lowered(view), []
-    for form in forms:
-        at = text.find(form)
-        while at >= 0:
-            found.append((at, at + len(form)))
-            at = text.find(form, at + len(form))
+    for begin, form in forms:
+        if begin in text:
+            found += [(at, at + len(form)) for at in _places(text, form)]
+            if begin != form:
+                found += [(at, _end_of_cut(text, at, begin, form)) for at in _places(text, begin)]
     return found
+
+
+def _places(text: str, sought: str) -> Iterator[int]:
+    at = text.find(sought)
+    while at >= 0:
+        yield at
+        at = text.find(sought, at + len(sought))
+
+
+def _end_of_cut(text: str, at: int, begin: str, form: str) -> int:
+    """Up to where the text says the form whose beginning stands there."""
+    end = at + len(begin)
+    while end < len(text) and end - at < len(form) and text[end] == form[end - at]:
+        end += 1
+    return end
 
 
 def _apart(spans: Spans) -> Spans:

@@ -23,7 +23,7 @@ def test_the_environment_is_minimal(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_keys_are_in_no_reason_and_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("API_KEY", "sk-0123456789")
+    monkeypatch.setenv("API_KEY", "sk-9083516274")
     monkeypatch.setenv("MODE", "true")
     adapter = create(["sh", "-c", "echo $API_KEY is $MODE"], env=["API_KEY", "MODE"])
     assert ask(adapter) == [Response("[secret] is true")]
@@ -32,7 +32,19 @@ def test_keys_are_in_no_reason_and_no_answer(monkeypatch: pytest.MonkeyPatch) ->
     ]
     found = sh("echo $API_KEY $MODE >&2; exit 1", env=["API_KEY", "MODE"])
     assert reason(found) == "the program ended with exit code 1: [secret] [secret]"
-    assert "sk-0123" not in repr(adapter) + repr(adapter.identity)
+    assert "sk-9083" not in repr(adapter) + repr(adapter.identity)
+
+
+def test_what_is_no_key_stays_in_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENDPOINT", "https://bot.example/v1/chat")
+    monkeypatch.setenv("BOT_MODEL", "meta-llama/Llama-3.1-8B-Instruct")
+    monkeypatch.setenv("API_KEY", "kR7vQ2mZ9xLp4TnW")
+    script = 'echo "$BOT_MODEL at $ENDPOINT with $API_KEY"'
+    env = ["ENDPOINT", "BOT_MODEL", "API_KEY"]
+    said = "meta-llama/Llama-3.1-8B-Instruct at https://bot.example/v1/chat with [secret]"
+    assert sh(script, env=env) == Response(said)
+    found = reason(sh(f"{{ {script}; }} >&2; exit 1", env=env))
+    assert found.endswith("[secret] at [secret] with [secret]")
 
 
 def test_it_runs_where_the_configuration_is_or_says(tmp_path: Path) -> None:
@@ -51,7 +63,7 @@ def test_a_program_by_its_path(tmp_path: Path) -> None:
 
 
 def test_a_run_of_a_program_holds_no_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("API_KEY", "sk-0123456789")
+    monkeypatch.setenv("API_KEY", "sk-9083516274")
     script = 'read -r line; case $line in *"number 3"*) echo "bad $API_KEY" >&2; exit 1;; esac; '
     suite = write_suite(tmp_path, [item(n) for n in range(6)])
     run = evalharness.run(
@@ -70,7 +82,7 @@ def test_a_run_of_a_program_holds_no_key(tmp_path: Path, monkeypatch: pytest.Mon
     assert cell.outcomes["errored"] == 1
     assert cell.n_measured == 5
     for path in run.path.rglob("*"):
-        assert b"sk-0123456789" not in path.read_bytes(), path
+        assert b"sk-9083516274" not in path.read_bytes(), path
 
 
 def test_a_key_on_two_lines_is_in_no_reason(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,8 @@ import json
 import string
 from collections.abc import Callable
 from itertools import cycle
+from pathlib import Path
+from random import Random
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -17,7 +19,7 @@ from yarl import URL
 
 from evalharness.adapters._deviations import without_secrets
 from evalharness.adapters._http import shown
-from evalharness.adapters._redaction import PLACEHOLDERS, Secrets
+from evalharness.adapters._redaction import Secrets, is_placeholder
 from evalharness.records import Response
 
 KEY = "sk-Ab+c/9876543210=="
@@ -31,7 +33,7 @@ KEYS = st.builds(
     str.__add__,
     st.text(ALNUM + string.punctuation, min_size=12, max_size=48),
     st.sampled_from(ALNUM),
-).filter(lambda key: key.lower() not in PLACEHOLDERS)
+).filter(lambda key: not is_placeholder(key))
 #: What is not seen: control and format characters, white space of all kinds, bytes that are none.
 HIDDEN = st.text(
     "\x00\x07\x1b\x7f\u00ad\u200b\u200d\u2060\ufeff\u202e\u034f\ufe0f\ufffd"
@@ -93,6 +95,8 @@ WRITINGS: dict[str, Writing] = {
     "url of json of html": lambda key: quote(json.dumps(html.escape(key))[1:-1], safe=""),
     **{f"base64 after {n} letters": _basic("user:"[:n]) for n in range(6)},
     **{f"url-safe base64 after {n} letters": _url_safe("user:"[:n]) for n in range(6)},
+    "hexadecimal": lambda key: key.encode().hex(),
+    "hexadecimal in capitals": lambda key: key.encode().hex().upper(),
     "base64 in a url": lambda key: quote(_basic("user:")(key), safe=""),
 }
 
@@ -198,6 +202,109 @@ def test_a_placeholder_is_an_honest_part_of_an_answer(placeholder: str) -> None:
     answer = f"The glass is empty, the {placeholder} says, none of it a test, 1234."
     assert secrets.redact_answer(answer) == answer
     assert placeholder not in secrets.redact(f"wrong key {placeholder}")
+
+
+TYPED = (
+    "sk-xxxxxxxxxxxxxxxx", "xxxxxxxxxxxx", "000000000000", "sk-proj-xxxx-xxxx-xxxx",
+    "00000000-0000-0000-0000-000000000000", "not-a-real-key", "your-openai-api-key",
+    "<your-api-key>", "my-api-key-123", "YOUR_API_KEY_HERE", "yourapikeyhere", "${OPENAI_API_KEY}",
+    "sk-1234567890abcdef", "abcdefghijklmnop", "1234-5678-9012-3456", "sk-abc123def456ghi789",
+    "sk-no-key-required", "token-abc123", "your api key here",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("value", TYPED)
+@pytest.mark.parametrize("form", ["{}", "Bearer {}"])
+def test_what_was_typed_in_for_a_key_stays_in_answers(value: str, form: str) -> None:
+    secrets = Secrets([form.format(value)])
+    answer = f"Write Authorization: Bearer {value} into the header, or {value} alone."
+    assert secrets.redact_answer(answer) == answer
+    assert secrets.redact(form.format(value)) == "[secret]"
+
+
+@settings(QUIET, max_examples=500)
+@given(
+    seed=st.integers(0, 2**32),
+    letters=st.sampled_from([ALNUM, ALNUM + "-_", ALNUM + "+/", "0123456789abcdef"]),
+    size=st.integers(20, 64),
+    prefix=st.sampled_from(["", "sk-", "sk-proj-", "hf_", "Bearer sk-ant-api03-", "my-key-"]),
+)
+def test_no_random_key_is_taken_for_one_that_was_typed_in(seed, letters, size, prefix) -> None:
+    key = prefix + "".join(Random(seed).choices(letters, k=size))
+    assert not is_placeholder(key)
+    assert Secrets([key]).redact_answer(f"It is {key}.") == "It is [secret]."
+
+
+@pytest.mark.parametrize(
+    "value", ["hunter2secret", "test-key-7f3a9", "my-secret-pass1", "aws-secret-value",
+              "AKIAIOSFODNN7EXAMPLE", "correct-horse-battery", KEY],
+)  # fmt: skip
+def test_a_short_secret_with_words_in_it_is_no_placeholder(value: str) -> None:
+    assert Secrets([value]).redact_answer(f"It is {value}.") == "It is [secret]."
+
+
+@pytest.mark.parametrize(
+    "scheme", ["Bearer", "basic", "TOKEN", "ApiKey", "Api-Key", "Key", "Digest", "Negotiate",
+               "AWS4-HMAC-SHA256", "GenieKey", "SharedAccessSignature"],
+)  # fmt: skip
+def test_a_key_after_a_scheme_is_secret_alone(scheme: str) -> None:
+    assert Secrets([f"{scheme} {KEY}"]).redact_answer(f"It is {KEY}.") == "It is [secret]."
+
+
+def test_the_second_of_two_words_is_no_key() -> None:
+    secrets = Secrets(["Customer representative"])
+    answer = "I am a representative of ACME."
+    assert secrets.redact(answer) == secrets.redact_answer(answer) == answer
+    assert secrets.redact_answer("a customer representative") == "a [secret]"
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["https://bot.example/v1/chat", "http://localhost:8000/v1", "postgres://db.example:5432/facts",
+     "./answers/of-today.txt", "~/models/small.gguf", "C:\\models\\small.gguf"],
+)  # fmt: skip
+def test_an_address_or_a_path_stays_in_answers(value: str) -> None:
+    secrets = Secrets([value])
+    assert secrets.redact_answer(f"It is {value}.") == f"It is {value}."
+    assert secrets.redact(f"no {value} here") == "no [secret] here"
+
+
+def test_a_file_that_is_there_stays_in_answers(tmp_path: Path) -> None:
+    (tmp_path / "facts.txt").touch()
+    for value in (str(tmp_path / "facts.txt"), str(tmp_path / "answers.txt")):
+        assert Secrets([value]).redact_answer(f"It is {value}.") == f"It is {value}."
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["postgres://me:hunter2@db.example/facts", "https://me@bot.example/v1",
+     "postgres://me:hun/ter2@db.example/facts", "https://bot.example/v1?code=kR7vQ2mZ9xLp",
+     "jdbc:sqlserver://db.example;password=hunter2", "Endpoint=sb://bus.example/;Key=kR7vQ2mZ9xLp",
+     "https://hooks.example/services/T0001/B0001/kR7vQ2mZ9xLp4TnWb8Yc3HfD",
+     "/kR7vQ2mZ9xLp/4TnWb8Yc3HfD", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYQ2"],
+)  # fmt: skip
+def test_an_address_that_lets_in_or_a_key_with_slashes_is_secret(value: str) -> None:
+    assert Secrets([value]).redact_answer(f"It is {value} .") == "It is [secret] ."
+
+
+@pytest.mark.parametrize("kept", range(14, len(KEY) + 1))
+def test_a_key_whose_end_is_cut_off_is_in_no_message(kept: int) -> None:
+    secrets = Secrets([f"Bearer {KEY}"])
+    assert secrets.redact(f"wrong key {KEY[:kept]}...") == "wrong key [secret]..."
+    assert secrets.redact(f"wrong key {quote(KEY[:kept], safe='')}, ") == "wrong key [secret], "
+
+
+def test_a_shorter_beginning_of_a_key_stays() -> None:
+    for said in (f"wrong key {KEY[:13]}...", f"wrong key {KEY[:4]}***"):
+        assert SECRETS.redact(said) == said
+    assert Secrets(["kR7vQ2mZ9xLpb"]).redact("kR7vQ2mZ9xL") == "kR7vQ2mZ9xL"
+    # an answer loses what is the key alone
+    assert SECRETS.redact_answer(KEY[:-1]) == KEY[:-1]
+
+
+def test_a_key_that_repeats_itself_is_found_after_its_own_beginning() -> None:
+    key = "kR7vQ2kR7vQ2kR7vQ3"
+    assert Secrets([key]).redact(f"kR7vQ2{key}!") == "[secret]!"
 
 
 def test_a_value_of_three_letters_stays_everywhere() -> None:

@@ -63,8 +63,8 @@ class CommandAdapter:
     def __init__(self, options: CommandOptions) -> None:
         self._options = options
         self._program = program_of(options)
-        self._env, secrets = environment_of(options)
-        self._secrets = Secrets(secrets)
+        self._env, secrets, models = environment_of(options)
+        self._secrets = Secrets(secrets, in_answers=models)
         self._places: dict[asyncio.AbstractEventLoop, _Places] = {}
         self._asked = 0
         #: What did not go as asked, each said once; the run keeps it.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shlex
 import shutil
 from pathlib import Path
@@ -24,6 +25,8 @@ PLACEHOLDER = "{prompt}"
 #: A larger file (a model's weights) is not hashed at every start.
 _LARGEST_HASHED = 256 * 1024 * 1024
 _ALWAYS_PASSED = ("PATH", "HOME", "LANG")
+#: A variable of this name holds a model's name, which a model may say.
+_NAMES_MODEL = re.compile(r"(?:\w+_)?MODEL(?:_?(?:ID|NAME))?", re.IGNORECASE)
 
 
 class CommandOptions(Options):
@@ -136,14 +139,14 @@ def program_of(options: CommandOptions) -> str:
     return found
 
 
-def environment_of(options: CommandOptions) -> tuple[dict[str, str], list[str]]:
-    """The program's whole environment, and which of its values are secret.
+def environment_of(options: CommandOptions) -> tuple[dict[str, str], list[str], list[str]]:
+    """The program's whole environment, which of its values are secret, which of those name models.
 
     Raises:
         UnavailableError: a variable that it is to get is not set.
     """
     env = {name: os.environ[name] for name in _ALWAYS_PASSED if name in os.environ}
-    secrets = []
+    secrets, models = [], []
     for name in options.env:
         if name not in os.environ:
             raise UnavailableError(
@@ -153,7 +156,9 @@ def environment_of(options: CommandOptions) -> tuple[dict[str, str], list[str]]:
         env[name] = os.environ[name]
         if name not in _ALWAYS_PASSED:
             secrets.append(env[name])
-    return env, secrets
+            if _NAMES_MODEL.fullmatch(name):
+                models.append(env[name])
+    return env, secrets, models
 
 
 def files_digest(program: str, options: CommandOptions) -> str | None:
