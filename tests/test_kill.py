@@ -126,6 +126,7 @@ def test_twenty_kills_of_a_local_model_cost_nothing(tmp_path):
     assert kills(tmp_path, 20, seed=3) >= 12
 
 
+@pytest.mark.usefixtures("heard_signals")
 def test_ctrl_c_leaves_a_run_that_resumes(streaming):
     process = subprocess.Popen(command(streaming, streaming / "out"), stderr=subprocess.PIPE)
     deadline = time.monotonic() + 30

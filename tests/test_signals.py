@@ -20,6 +20,8 @@ from evalharness.cli import signals
 from tests.support import FakeModel, item, write_suite
 from tests.test_kill import command, finish, recorded
 
+pytestmark = pytest.mark.usefixtures("heard_signals")
+
 ANSWER = {"choices": [{"message": {"content": "A"}, "finish_reason": "stop"}]}
 
 HANGING = """\

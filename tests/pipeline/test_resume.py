@@ -138,6 +138,7 @@ def test_fresh_never_resumes_the_run_that_it_is_to_stand_beside(tmp_path, suite)
     assert not (base / "manifest.json").exists()
 
 
+@pytest.mark.usefixtures("heard_signals")
 def test_an_interrupt_in_a_notebook_stops_the_run(tmp_path, suite):
     """There the run has a thread of its own, which knew nothing of the interrupt."""
     model = FakeModel(by_letter, concurrency=1, delay=0.2)
