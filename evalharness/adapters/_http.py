@@ -12,16 +12,17 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeVar
 
 import aiohttp
 from pydantic import Field, field_validator
 from yarl import URL
 
 from evalharness import jsontext
+from evalharness.adapters._redaction import Redact, shown
 from evalharness.adapters._secrets import Secrets, check_headers
 from evalharness.adapters._unpacking import too_large, unpacked
 from evalharness.adapters.base import Options, token_count
@@ -35,7 +36,6 @@ __all__ = [
     "status_failure", "token_count",
 ]  # fmt: skip
 
-Redact: TypeAlias = Callable[[str], str]
 Content = TypeVar("Content")
 
 #: A larger reply is refused: no answer is that long, and memory is not the server's to fill.
@@ -46,7 +46,6 @@ LONGEST_RETRY_AFTER = 300.0
 #: Answers are short; a compressed one could unfold into anything.
 BASE_HEADERS = {"User-Agent": "evalharness", "Accept-Encoding": "identity"}
 
-_MESSAGE_LENGTH = 300
 #: 424: TGI's and Bedrock's, where a generation failed.
 _RETRYABLE = frozenset((408, 409, 424, 425, 429))
 _FINAL = frozenset((501, 505))
@@ -269,14 +268,6 @@ def error_message(data: Any) -> str:
     return ""
 
 
-def shown(text: str, redact: Redact) -> str:
-    """A server's words as part of a sentence: one line, short, without secrets."""
-    # first of all: what is joined or left out below could put a broken key together again
-    words = " ".join(redact(text).split())
-    kept = "".join(letter for letter in words if letter.isprintable())
-    return kept if len(kept) <= _MESSAGE_LENGTH else kept[: _MESSAGE_LENGTH - 3] + "..."
-
-
 def redirected(reply: Reply, redact: Redact, option: str) -> Failure | None:
     """The failure that a redirect is, None for other replies; ``option`` holds the address."""
     if not 300 <= reply.status < 400:
@@ -300,7 +291,7 @@ def status_failure(reply: Reply, said: str, *, throttled: bool = False) -> Failu
     healing = status in _RETRYABLE or (status >= 500 and status not in _FINAL)
     retryable = throttled or healing
     wait = retry_after(reply.headers) if retryable else None
-    if reply.inside:
+    if reply.inside:  # written out, for the catalogue of messages
         return Failure(
             f"the server answered HTTP 200 with error {status}: {said}"
             if said

@@ -12,19 +12,22 @@ import base64
 import html
 import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import islice, pairwise
 from pathlib import Path
 from typing import TypeAlias
 from urllib.parse import unquote
 
-__all__ = ["SHORTEST_IN_ANSWERS", "Secrets", "is_placeholder"]
+__all__ = ["SHORTEST_IN_ANSWERS", "Redact", "Secrets", "is_placeholder", "shown"]
+
+Redact: TypeAlias = Callable[[str], str]
 
 Spans: TypeAlias = list[tuple[int, int]]
 #: What is looked for, and the whole that it begins.
 Forms: TypeAlias = Sequence[tuple[str, str]]
 
+_MESSAGE_LENGTH = 300
 #: A shorter value is a placeholder ("x"), and replacing it would garble every message.
 _SHORTEST = 4
 #: A shorter value ("EMPTY", "test", "true") may be an honest part of an answer, and what is scored
@@ -124,6 +127,14 @@ class Secrets:
 
     def __repr__(self) -> str:
         return "Secrets(...)"
+
+
+def shown(text: str, redact: Redact) -> str:
+    """A server's or program's words as part of a sentence: one line, short, without secrets."""
+    # first of all: what is joined or left out below could put a broken key together again
+    words = " ".join(redact(text).split())
+    kept = "".join(letter for letter in words if letter.isprintable())
+    return kept if len(kept) <= _MESSAGE_LENGTH else kept[: _MESSAGE_LENGTH - 3] + "..."
 
 
 # -- what is looked for --------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from evalharness.adapters._redaction import shown
 from evalharness.adapters._secrets import Secrets
 from evalharness.adapters.base import Capabilities, ModelIdentity, token_count
 from evalharness.adapters.command.options import (
@@ -32,7 +33,6 @@ from evalharness.records import Decoding, Failure, Request, Response, digest
 
 __all__ = ["CommandAdapter", "CommandOptions"]
 
-REASON_LENGTH = 300
 #: The exit code (sysexits.h) that says: try again later.
 _TRY_AGAIN = 75
 _GRACE = 2.0
@@ -243,11 +243,7 @@ class CommandAdapter:
         return Failure(f"{what}: {said}" if said else what, retryable=code == _TRY_AGAIN)
 
     def _reason(self, text: str) -> str:
-        """A program's words as part of a sentence: one line, short, without secrets."""
-        # first of all: what is joined or left out below could put a broken key together again
-        words = " ".join(self._secrets.redact(text).split())
-        kept = "".join(letter for letter in words if letter.isprintable())
-        return kept if len(kept) <= REASON_LENGTH else kept[: REASON_LENGTH - 3] + "..."
+        return shown(text, self._secrets.redact)
 
     def _note(self, text: str) -> None:
         if text not in self.deviations:
